@@ -1,0 +1,1 @@
+"""From a question heard to theses spoken: pure decisions in turn.py, threads in pipeline.py."""

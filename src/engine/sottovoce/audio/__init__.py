@@ -1,0 +1,1 @@
+"""Devices, streams, Player and Recorder: the engine by itself."""

@@ -1,0 +1,1 @@
+"""Recognition: contract in :mod:`.base`, one file a backend."""

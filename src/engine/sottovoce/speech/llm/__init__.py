@@ -1,0 +1,1 @@
+"""Generation of theses: contract in :mod:`.base`, one file a backend."""

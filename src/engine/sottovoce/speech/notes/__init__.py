@@ -1,0 +1,1 @@
+"""The wearer's own notes: reading, and an index that finds the right one."""

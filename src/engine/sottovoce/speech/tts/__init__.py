@@ -1,0 +1,1 @@
+"""Synthesis: contract in :mod:`.base`, one file a backend."""
