@@ -1,0 +1,107 @@
+/* The loops as a compiler can vectorise them by itself; included once by the file of each instruction set. */
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+static void int16_to_float32(const int16_t *SV_RESTRICT x, float *SV_RESTRICT out, size_t samples) {
+    for (size_t i = 0; i < samples; i++) out[i] = (float)x[i] * (1.0f / SV_INT16_SCALE);
+}
+
+/* Adding and taking away 1.5 * 2**23 rounds to nearest even as the processor does, and vectorises everywhere,
+ * which lrintf does not; compilers keep it because fast-math is never on. */
+static inline float round_to_nearest(float value) {
+    const float shift = 12582912.0f;
+    return (value + shift) - shift;
+}
+
+static void float32_to_int16(const float *SV_RESTRICT x, int16_t *SV_RESTRICT out, size_t samples) {
+    for (size_t i = 0; i < samples; i++) {
+        float value = x[i] == x[i] ? x[i] : 0.0f;
+        value = value < -1.0f ? -1.0f : value;
+        value = value > 1.0f - 1.0f / SV_INT16_SCALE ? 1.0f - 1.0f / SV_INT16_SCALE : value;
+        out[i] = (int16_t)(int32_t)round_to_nearest(value * SV_INT16_SCALE);
+    }
+}
+
+static void add(float *SV_RESTRICT out, const float *SV_RESTRICT x, size_t samples) {
+    for (size_t i = 0; i < samples; i++) out[i] += x[i];
+}
+
+static void scale(float *x, float gain, size_t samples) {
+    for (size_t i = 0; i < samples; i++) x[i] *= gain;
+}
+
+static void ramp(float *x, size_t frames, size_t channels, float start, float slope, uint32_t first) {
+    if (channels == 1) {
+        for (size_t i = 0; i < frames; i++) x[i] *= start + slope * (float)(int32_t)(first + (uint32_t)i);
+        return;
+    }
+    for (size_t i = 0; i < frames; i++) {
+        const float gain = start + slope * (float)(int32_t)(first + (uint32_t)i);
+        for (size_t c = 0; c < channels; c++) x[i * channels + c] *= gain;
+    }
+}
+
+static size_t scrub(float *x, size_t samples) {
+    size_t bad = 0;
+    while (samples > 0) { /* an int count inside, so that its lanes are as wide as the samples */
+        const size_t part = samples < 4096 ? samples : 4096;
+        int32_t found = 0;
+        for (size_t i = 0; i < part; i++) {
+            float value = x[i];
+            found += !(fabsf(value) <= 3.402823466e38f);
+            value = value == value ? value : 0.0f;
+            value = value < -1.0f ? -1.0f : value;
+            x[i] = value > 1.0f ? 1.0f : value;
+        }
+        bad += (size_t)found;
+        x += part;
+        samples -= part;
+    }
+    return bad;
+}
+
+static void mono_to_stereo(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames) {
+    for (size_t i = 0; i < frames; i++) {
+        out[2 * i] = x[i];
+        out[2 * i + 1] = x[i];
+    }
+}
+
+static void stereo_to_mono(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames) {
+    for (size_t i = 0; i < frames; i++) out[i] = (x[2 * i] + x[2 * i + 1]) * 0.5f;
+}
+
+/* One step of the position by integers: exact, so that no cutting into blocks can change a bit. */
+static inline void linear_step(sv_linear_position *position, uint32_t whole, uint32_t part) {
+    position->index += whole;
+    position->phase += part;
+    if (position->phase >= position->up) {
+        position->phase -= position->up;
+        position->index += 1;
+    }
+}
+
+static inline void linear_frames(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames, size_t channels,
+                                 sv_linear_position *position) {
+    const uint32_t whole = position->down / position->up, part = position->down % position->up;
+    const float scale_phase = 1.0f / (float)position->up;
+    for (size_t i = 0; i < frames; i++) {
+        const float *a = x + position->index * (int64_t)channels, *b = a + channels;
+        const float weight = (float)(int32_t)position->phase * scale_phase;
+        if (position->phase == 0) b = a; /* the frame after need not have come yet */
+        for (size_t c = 0; c < channels; c++) out[i * channels + c] = a[c] + (b[c] - a[c]) * weight;
+        linear_step(position, whole, part);
+    }
+}
+
+static void linear(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames, size_t channels,
+                   sv_linear_position *position) {
+    if (channels == 1) {
+        linear_frames(x, out, frames, 1, position);
+    } else if (channels == 2) {
+        linear_frames(x, out, frames, 2, position);
+    } else {
+        linear_frames(x, out, frames, channels, position);
+    }
+}
