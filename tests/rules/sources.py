@@ -53,31 +53,30 @@ def calls(source: str, wanted: Iterable[str]) -> list[str]:
     return found
 
 
-def broad_excepts(source: str) -> list[int]:
-    """Lines of ``except Exception``, ``except BaseException`` and bare ``except``."""
+def broad_excepts(source: str) -> list[ast.ExceptHandler]:
+    """Every ``except Exception``, ``except BaseException`` and bare ``except``."""
     broad = {"Exception", "BaseException"}
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             if any(each is None or ast.unparse(each) in broad for each in caught):
-                found.append(node.lineno)
+                found.append(node)
     return found
 
 
 def unexplained_excepts(source: str) -> list[int]:
-    """Lines of broad excepts with no comment of their own: behind it, or alone on the line before or after.
+    """Lines of broad excepts with no comment of their own, from the line before to the first statement inside.
 
     What only silences a linter is no comment; words behind its code are.
     """
     lines = source.splitlines()
+    silenced = re.compile(r"^\s*(noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?|type:\s*ignore(\[[^]]*\])?)")
     found = []
-    for number in broad_excepts(source):
-        behind = lines[number - 1].partition("#")[2]
-        behind = re.sub(r"^\s*(noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?|type:\s*ignore(\[[^]]*\])?)", "", behind)
-        beside = [lines[i] for i in (number - 2, number) if 0 <= i < len(lines)]
-        if len(behind.split()) < 2 and not any(line.lstrip().startswith("#") for line in beside):
-            found.append(number)
+    for handler in broad_excepts(source):
+        comments = [line.partition("#")[2] for line in lines[handler.lineno - 2 : handler.body[0].lineno]]
+        if all(len(silenced.sub("", comment).split()) < 2 for comment in comments):
+            found.append(handler.lineno)
     return found
 
 
@@ -95,9 +94,16 @@ def long_functions(source: str, limit: int = MAX_FUNCTION_LINES) -> list[str]:
     return found
 
 
-def holds_number(source: str, number: int) -> bool:
-    """True if ``number`` stands in the text as a number of its own."""
-    return re.search(rf"(?<![\w.]){number}(?!\d)", source) is not None
+def code_of(source: str, suffix: str) -> str:
+    """A source without its comments and docstrings."""
+    if suffix in {".c", ".h"}:
+        return re.sub(r"/\*.*?\*/|//[^\n]*", "", source, flags=re.DOTALL)
+    return re.sub(r'""".*?"""|#[^\n]*', "", source, flags=re.DOTALL)
+
+
+def holds_number(source: str, number: int, suffix: str = ".py") -> bool:
+    """True if ``number`` stands in the code, comments and docstrings apart, as a number of its own."""
+    return re.search(rf"(?<![\w.]){number}(?!\d)", code_of(source, suffix)) is not None
 
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<(?:img|a)\s[^>]*?(?:src|href)=\"([^\"]+)\"")

@@ -72,6 +72,7 @@ def test_broad_excepts_are_rare() -> None:
         ("except:", False),
         ("except Exception:  # noqa: BLE001 a backend may raise anything", True),
         ("except BaseException:  # the thread must answer", True),
+        ("except (\n    Exception\n) as error:  # the thread must answer", True),
         ("except ValueError:", True),
     ],
 )
@@ -82,12 +83,15 @@ def test_broad_except_without_reason_is_found(line: str, explained: bool) -> Non
 
 def test_scale_of_int16_stands_in_one_file() -> None:
     sources = [*package_files(), *native_files()]
-    assert len([name_of(path) for path in sources if holds_number(read(path), 32768)]) == 1
+    assert len([name_of(path) for path in sources if holds_number(read(path), 32768, path.suffix)]) == 1
 
 
 def test_number_is_found() -> None:
     assert holds_number("x * 32768.0f", 32768)
     assert not holds_number("x * 327680 + 132768 + a32768", 32768)
+    assert not holds_number('"""By 32768."""\nx = 1  # 32768', 32768)
+    assert holds_number("#define SCALE 32768.0f /* 2^15 */", 32768, ".h")
+    assert not holds_number("/* by\n 32768 */ x; // 32768", 32768, ".c")
 
 
 def test_files_are_short() -> None:
