@@ -111,7 +111,7 @@ def windows_build_tools() -> bool:
     return bool(answer.stdout.strip())
 
 
-def source_hash(root: Path = ROOT) -> str:
+def source_hash(root: Path) -> str:
     """SHA-256 of all that the installed package is made of, names included."""
     digest = hashlib.sha256()
     for name in SOURCES:
@@ -137,6 +137,11 @@ def read_stamp() -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(source: str, extras: Sequence[str]) -> None:
+    """Remember what is installed: the hash of its sources, and its extras."""
+    STAMP.write_text(json.dumps({"hash": source, "extras": extras, "python": sys.version}), encoding="utf-8")
 
 
 def make_venv() -> None:
@@ -166,20 +171,20 @@ def install(extra: str) -> None:
     works = venv_works(stamp)
     known = stamp.get("extras") if works else None
     had = {str(name) for name in known} if isinstance(known, list) else set()
-    now = source_hash()
+    now = source_hash(ROOT)
     if works and stamp.get("hash") == now and extra in had:
         return
     check_compiler()
     if not works:
         make_venv()
-    STAMP.unlink(missing_ok=True)
     extras = sorted(had | {extra})
+    write_stamp("", sorted(had))  # until pip is done, what is installed agrees with no source
     pip = [venv_program("python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     with_progress(
         "Installing again, the sources have changed" if had else "Installing, this takes a minute or two",
         [*map(str, pip), f"{ROOT}[{','.join(extras)}]"],
     )
-    STAMP.write_text(json.dumps({"hash": now, "extras": extras, "python": sys.version}), encoding="utf-8")
+    write_stamp(now, extras)
 
 
 def with_progress(words: str, command: Sequence[str]) -> None:
