@@ -1,0 +1,168 @@
+"""Events to rows, and rows back to a session; pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sottovoce.session.records import (
+    BackendFailed,
+    DeviceChanged,
+    Event,
+    EventRecord,
+    QuestionAccepted,
+    QuestionIgnored,
+    SessionRecord,
+    SessionSummary,
+    SpeakerKind,
+    StageTime,
+    ThesisChanged,
+    ThesisRecord,
+    ThesisStatus,
+    TranscriptPolicy,
+    TurnEnded,
+    TurnRecord,
+    UtteranceHeard,
+    UtteranceRecord,
+    Words,
+)
+
+#: Names of the events in the database; they never change.
+KINDS: Mapping[type[Any], str] = {
+    UtteranceHeard: "utterance",
+    QuestionAccepted: "question",
+    QuestionIgnored: "ignored",
+    ThesisChanged: "thesis",
+    TurnEnded: "turn-ended",
+    BackendFailed: "backend-failed",
+    DeviceChanged: "device",
+}
+
+#: Fields that hold what was said or answered, or give it away.
+_WORDS = ("text", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as it lies in the database."""
+
+    at_ns: int
+    kind: str
+    body: str
+
+
+def encode(event: Event, at_ns: int, policy: TranscriptPolicy) -> Row:
+    """The row of ``event`` at ``at_ns``; what ``policy`` forbids to keep is not in it."""
+    body = asdict(event)
+    for name in _WORDS:
+        if name in body and policy is not TranscriptPolicy.KEEP:
+            text = body.pop(name)
+            if policy is TranscriptPolicy.REDACT:
+                body[f"{name}_length"] = len(text)
+    return Row(at_ns, KINDS[type(event)], json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A turn while its events are gathered."""
+
+    at_ns: int
+    utterance: int | None = None
+    theses: dict[int, ThesisRecord] = field(default_factory=dict)
+    stages: tuple[StageTime, ...] = ()
+    outcome: str | None = None
+
+
+def assemble(
+    summary: SessionSummary,
+    settings: Mapping[str, object],
+    transcripts: TranscriptPolicy,
+    origin_ns: int,
+    rows: Iterable[Row],
+) -> SessionRecord:
+    """Fold the rows of a session, in the order in which they were appended, into its record.
+
+    Rows may be missing (a killed process, an overloaded store): a thesis whose question is lost still has its turn.
+    Kinds that this version does not know are kept as plain events.
+    """
+    utterances: dict[int, UtteranceRecord] = {}
+    ignored: dict[int, str] = {}
+    turns: dict[int, _Turn] = {}
+    others: list[EventRecord] = []
+    for row in rows:
+        body: dict[str, Any] = json.loads(row.body)
+        if row.kind == KINDS[UtteranceHeard]:
+            utterances[body["utterance"]] = _utterance(body)
+        elif row.kind == KINDS[QuestionIgnored]:
+            ignored[body["utterance"]] = body["reason"]
+        elif row.kind in (KINDS[QuestionAccepted], KINDS[ThesisChanged], KINDS[TurnEnded]):
+            _gather(turns.setdefault(body["turn"], _Turn(row.at_ns)), row.kind, body, origin_ns)
+        else:
+            others.append(EventRecord((row.at_ns - origin_ns) / 1e9, row.kind, body))
+    heard = tuple(_with_reason(utterance, ignored) for _, utterance in sorted(utterances.items()))
+    return SessionRecord(
+        summary=summary,
+        settings=settings,
+        transcripts=transcripts,
+        utterances=heard,
+        turns=tuple(_turn(number, turn, utterances, origin_ns) for number, turn in sorted(turns.items())),
+        events=tuple(others),
+    )
+
+
+def _words(body: Mapping[str, Any], name: str) -> Words:
+    text = body.get(name)
+    return Words(text, len(text) if text is not None else body.get(f"{name}_length"))
+
+
+def _utterance(body: Mapping[str, Any]) -> UtteranceRecord:
+    return UtteranceRecord(
+        number=body["utterance"],
+        start_s=body["start_s"],
+        end_s=body["end_s"],
+        speaker=SpeakerKind(body["speaker"]),
+        words=_words(body, "text"),
+        confidence=body["confidence"],
+        language=body["language"],
+        backend=body["backend"],
+    )
+
+
+def _with_reason(utterance: UtteranceRecord, ignored: Mapping[int, str]) -> UtteranceRecord:
+    return replace(utterance, ignored=ignored.get(utterance.number, ""))
+
+
+def _gather(turn: _Turn, kind: str, body: Mapping[str, Any], origin_ns: int) -> None:
+    if kind == KINDS[QuestionAccepted]:
+        turn.utterance = body["utterance"]
+    elif kind == KINDS[ThesisChanged]:
+        turn.theses[body["number"]] = ThesisRecord(
+            number=body["number"],
+            words=_words(body, "text"),
+            source=_words(body, "source"),
+            status=ThesisStatus(body["status"]),
+            start_s=body["start_s"],
+            spoken_s=body["spoken_s"],
+            heard_s=body["heard_s"],
+        )
+    else:
+        turn.outcome = body["outcome"]
+        turn.stages = tuple(
+            StageTime(stage["name"], stage["start_ns"] - origin_ns, stage["end_ns"] - origin_ns)
+            for stage in body["stages"]
+        )
+
+
+def _turn(number: int, turn: _Turn, utterances: Mapping[int, UtteranceRecord], origin_ns: int) -> TurnRecord:
+    asked = None if turn.utterance is None else utterances.get(turn.utterance)
+    return TurnRecord(
+        number=number,
+        utterance=turn.utterance,
+        at_s=(turn.at_ns - origin_ns) / 1e9,
+        question=Words(None, None) if asked is None else asked.words,
+        theses=tuple(thesis for _, thesis in sorted(turn.theses.items())),
+        stages=turn.stages,
+        outcome=turn.outcome,
+    )

@@ -1,0 +1,164 @@
+"""The file of the store: made safely, opened the same way every time, its errors in words that help."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sottovoce.core.errors import StoreError
+
+#: How long a reader or a deletion waits for another program's lock, in seconds.
+PATIENCE_S = 2.0
+
+#: ``PRAGMA application_id``: tells our files from other programs' SQLite databases ("sotv").
+APPLICATION_ID = 0x736F7476
+
+#: One script a schema version, oldest first; ``PRAGMA user_version`` counts those that a file has had.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        notes TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        transcripts TEXT NOT NULL,
+        started TEXT NOT NULL,
+        origin_ns INTEGER NOT NULL,
+        ended TEXT,
+        outcome TEXT
+    );
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        at_ns INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE INDEX events_of_session ON events (session_id, id);
+    """,
+)
+
+
+def create(path: Path) -> None:
+    """Make the database at ``path`` if it is not there and bring its schema up to date.
+
+    Raises
+    ------
+    StoreError
+        It cannot be made or opened, or is not ours to write.
+    """
+    _make_private_file(path)
+    with translating(path):
+        connection = _open(path, PATIENCE_S)
+        try:
+            _set_up(connection, path)
+        finally:
+            connection.close()
+
+
+def connect(path: Path, patience_s: float) -> sqlite3.Connection:
+    """A connection to a database that :func:`create` has made, in autocommit mode, usable from any one thread."""
+    with translating(path):
+        return _open(path, patience_s)
+
+
+def _open(path: Path, patience_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA temp_store = MEMORY")  # nothing of a session in other files
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private_file(path: Path) -> None:
+    """Create the file before SQLite does, so that there is no moment at which others can read it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.close(descriptor)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"cannot open the session store {path}: {error.strerror or error}",
+            path=path,
+            hint="name another file by the setting session.path, or set session.store = false to keep no sessions",
+        ) from error
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection)
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application_id != APPLICATION_ID and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreError(
+            f"{path} is a database of another program", path=path, hint="name another file for the session store"
+        )
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} has schema version {version}; this sottovoce knows versions up to {len(MIGRATIONS)}",
+            path=path,
+            hint="a newer sottovoce has written it: update this one, or name another file",
+        )
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table
+    connection.execute("PRAGMA journal_mode = WAL")
+    if version < len(MIGRATIONS):
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for script in MIGRATIONS[_version(connection) :]:  # read again: another process may have been faster
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+_OTHER_FILE = "mend the permissions of the file and its folder, or name another file by the setting session.path"
+_LOCKED = ("it is locked by another program", "close the program that holds it open")
+_REASONS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space; a running session writes on as soon as there is some"),
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: ("it may not be written", _OTHER_FILE),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", _OTHER_FILE),
+    sqlite3.SQLITE_NOTADB: ("it is not a database", "name another file, or move this one away and a new one is made"),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", "move it away and a new one is made; `sqlite3 FILE .recover` may help"),
+    sqlite3.SQLITE_IOERR: ("the disk reports an error", "check the disk and its free space, or name another file"),
+}
+
+
+def translated(error: sqlite3.Error, path: Path) -> StoreError:
+    """The StoreError that says what ``error`` means for the user."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The low byte of an extended code is the plain one.
+    reason, hint = _REASONS.get(-1 if code is None else code & 0xFF, (str(error), "name another file for the store"))
+    return StoreError(f"session store {path}: {reason}", path=path, hint=hint)
+
+
+@contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(error, path) from error

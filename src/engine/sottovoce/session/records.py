@@ -1,0 +1,281 @@
+"""What a session consists of: events as they are appended, and records as they are read back.
+
+All moments are nanoseconds on one monotonic clock, the store's; records give them in seconds since the session began.
+Positions in what was heard (``start_s``, ``end_s`` of an utterance) are seconds in that stream, so that a file
+answered faster than it lasts still has its own timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class TranscriptPolicy(StrEnum):
+    """What of the words said and answered is stored."""
+
+    KEEP = "keep"
+    REDACT = "redact"  #: only the length of each text
+    OFF = "off"  #: not even that
+
+
+class SpeakerKind(StrEnum):
+    """Who spoke."""
+
+    OWN = "own"
+    OTHER = "other"
+    UNSURE = "unsure"
+
+
+class ThesisStatus(StrEnum):
+    """What has become of a thesis."""
+
+    MADE = "made"
+    PLAYING = "playing"
+    HEARD = "heard"
+    INTERRUPTED = "interrupted"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceHeard:
+    """A segment and its transcript.
+
+    Attributes
+    ----------
+    utterance : int
+        Its number in the session.
+    start_s, end_s : float
+        Where it lies in what was heard, in seconds.
+    speaker : SpeakerKind
+        Who spoke.
+    text : str
+        The transcript.
+    confidence : float or None
+        0 to 1, None if the recogniser gives none.
+    language : str
+        ISO 639-1 code, or empty.
+    backend : str
+        The recogniser that answered.
+    """
+
+    utterance: int
+    start_s: float
+    end_s: float
+    speaker: SpeakerKind
+    text: str
+    confidence: float | None = None
+    language: str = ""
+    backend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAccepted:
+    """An utterance became the question of a turn."""
+
+    turn: int
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionIgnored:
+    """An utterance was not answered; ``reason`` is a fixed word or two, never what was said."""
+
+    utterance: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisChanged:
+    """A thesis as it is now; a later event with the same turn and number replaces an earlier one.
+
+    Attributes
+    ----------
+    turn, number : int
+        The turn, and the place of the thesis in it.
+    text, source : str
+        What is spoken, and the note or model it comes from.
+    status : ThesisStatus
+        What has become of it.
+    start_s : float or None
+        When it began to sound, in seconds since the session began.
+    spoken_s, heard_s : float
+        Length of its speech, and how much of that reached the ear, in seconds.
+    """
+
+    turn: int
+    number: int
+    text: str
+    source: str
+    status: ThesisStatus
+    start_s: float | None = None
+    spoken_s: float = 0.0
+    heard_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """One stage of a turn, in nanoseconds: on the store's clock when appended, since the session began when read."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+
+    @property
+    def ms(self) -> float:
+        """Length in milliseconds."""
+        return (self.end_ns - self.start_ns) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over, with the times of its stages."""
+
+    turn: int
+    outcome: str
+    stages: tuple[StageTime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFailed:
+    """A backend failed; ``message`` is its error, never a prompt or a key."""
+
+    backend: str
+    message: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """Something happened to an audio device."""
+
+    device: str
+    message: str
+
+
+Event: TypeAlias = (
+    UtteranceHeard | QuestionAccepted | QuestionIgnored | ThesisChanged | TurnEnded | BackendFailed | DeviceChanged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text under the transcript policy it was stored with.
+
+    Attributes
+    ----------
+    text : str or None
+        The text, None if it was not kept.
+    length : int or None
+        Its length in characters, None if not even that was kept.
+    """
+
+    text: str | None
+    length: int | None
+
+    def __str__(self) -> str:
+        if self.text is not None:
+            return self.text
+        return "[not kept]" if self.length is None else f"[{self.length} characters]"
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceRecord:
+    """An utterance; ``ignored`` is the reason why it was not answered, empty if it was or if nobody decided."""
+
+    number: int
+    start_s: float
+    end_s: float
+    speaker: SpeakerKind
+    words: Words
+    confidence: float | None
+    language: str
+    backend: str
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisRecord:
+    """A thesis in its last state; fields as in :class:`ThesisChanged`."""
+
+    number: int
+    words: Words
+    source: Words
+    status: ThesisStatus
+    start_s: float | None
+    spoken_s: float
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """A question and its answer; ``outcome`` is None for a turn that did not end."""
+
+    number: int
+    utterance: int | None
+    at_s: float
+    question: Words
+    theses: tuple[ThesisRecord, ...]
+    stages: tuple[StageTime, ...]
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """What is neither said nor answered: a failed backend, a device."""
+
+    at_s: float
+    kind: str
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session in a list.
+
+    Attributes
+    ----------
+    id : int
+        Never used again, even after the session is deleted.
+    kind : str
+        ``live``, ``answer`` or ``demo``.
+    started, ended : datetime
+        Time of day, UTC; ``ended`` is None for a session still running or killed.
+    outcome : str or None
+        How it ended, None as above.
+    notes : str
+        The notes it answered from.
+    utterances, turns, theses : int
+        How many it has.
+    """
+
+    id: int
+    kind: str
+    started: datetime
+    ended: datetime | None
+    outcome: str | None
+    notes: str
+    utterances: int
+    turns: int
+    theses: int
+
+    @property
+    def length_s(self) -> float | None:
+        """Seconds from start to end; None without an end."""
+        return None if self.ended is None else (self.ended - self.started).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A whole session."""
+
+    summary: SessionSummary
+    settings: Mapping[str, object]
+    transcripts: TranscriptPolicy
+    utterances: tuple[UtteranceRecord, ...]
+    turns: tuple[TurnRecord, ...]
+    events: tuple[EventRecord, ...] = field(default_factory=tuple)
