@@ -85,6 +85,12 @@ class BoundedQueue(Generic[T]):
             return self._closed
 
     @property
+    def exhausted(self) -> bool:
+        """Closed, and nothing left inside."""
+        with self._condition:
+            return self._closed and not self._items
+
+    @property
     def dropped(self) -> int:
         """Items dropped for want of room since the start."""
         with self._condition:

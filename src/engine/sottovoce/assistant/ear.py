@@ -1,0 +1,118 @@
+"""From an input to segments: one thread that reads, and feeds the segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from sottovoce.assistant import notices
+from sottovoce.assistant.ports import AudioInput
+from sottovoce.core.clock import Clock
+from sottovoce.core.queues import BoundedQueue
+from sottovoce.core.types import Mono
+from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechIgnored, SpeechStarted
+
+#: Seconds of input between two notices of progress.
+PROGRESS_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSegment:
+    """A segment, and when on the session's clock its speech ended and it was ready."""
+
+    segment: Segment
+    speech_end_ns: int
+    ready_ns: int
+
+
+class SegmentSource(Protocol):
+    """What the ear needs of a segmenter."""
+
+    def feed(self, chunk: Mono) -> Sequence[SegmenterEvent]: ...
+
+    def flush(self) -> Sequence[SegmenterEvent]: ...
+
+
+class StreamClock:
+    """Places seconds of a stream on the session's clock.
+
+    A block that arrives at ``t`` with its end at second ``p`` says that second 0 was at ``t - p`` or before; the
+    earliest of these is the truth less the constant delay of the device, whatever the scheduler did in between.
+    """
+
+    def __init__(self) -> None:
+        self._zero_ns: int | None = None
+
+    def arrived(self, end_s: float, now_ns: int) -> None:
+        zero_ns = now_ns - round(end_s * 1e9)
+        if self._zero_ns is None or zero_ns < self._zero_ns:
+            self._zero_ns = zero_ns
+
+    def at_ns(self, position_s: float) -> int:
+        return (self._zero_ns or 0) + round(position_s * 1e9)
+
+
+class Ear:
+    """Reads the input to its end and queues its segments; :meth:`run` is the body of the thread.
+
+    A segment that finds the queue full pushes out the oldest one, or waits, as the queue was made.
+    """
+
+    def __init__(
+        self,
+        source: AudioInput,
+        segmenter: SegmentSource,
+        segments: BoundedQueue[TimedSegment],
+        notify: Callable[[notices.Notice], None],
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._segmenter = segmenter
+        self._segments = segments
+        self._notify = notify
+        self._clock = clock
+        self._stream_clock = StreamClock()
+        self._frames = 0
+        self._next_progress_s = 0.0
+
+    def run(self) -> None:
+        try:
+            while (block := self._source.read()) is not None:
+                self._take(block)
+            self._pass_on(self._segmenter.flush())
+            self._notify(notices.InputProgress(self._heard_s))
+        finally:
+            self._segments.close()
+
+    @property
+    def _heard_s(self) -> float:
+        return self._frames / self._source.samplerate
+
+    def _take(self, block: Mono) -> None:
+        self._frames += len(block)
+        self._stream_clock.arrived(self._heard_s, self._clock.now_ns())
+        self._pass_on(self._segmenter.feed(block))
+        if self._heard_s >= self._next_progress_s:
+            self._next_progress_s = self._heard_s + PROGRESS_EVERY_S
+            self._notify(notices.InputProgress(self._heard_s))
+
+    def _pass_on(self, events: Sequence[SegmenterEvent]) -> None:
+        for event in events:
+            match event:
+                case SpeechStarted():
+                    self._notify(notices.SpeechBegan(event.at_s))
+                case SpeechIgnored():
+                    self._notify(notices.SpeechIgnored(event.start_s, event.end_s, event.reason))
+                case Segment():
+                    self._queue(event)
+                case _:
+                    assert_never(event)
+
+    def _queue(self, segment: Segment) -> None:
+        ready_ns = self._clock.now_ns()
+        # in a file read at full speed the position says nothing about the moment
+        end_ns = self._stream_clock.at_ns(segment.speech_end_s) if self._source.realtime else ready_ns
+        dropped = self._segments.put(TimedSegment(segment, min(end_ns, ready_ns), ready_ns))
+        if dropped is not None:
+            self._notify(notices.SegmentDropped(dropped.segment.number, "the recognisers are too slow"))

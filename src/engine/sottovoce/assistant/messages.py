@@ -1,0 +1,187 @@
+"""What crosses threads inside the assistant: frozen, and carrying the generation it belongs to.
+
+A *generation* here is the number of a turn: every accepted question starts one, and whatever is made for it (theses,
+speech, results of any thread) carries it, so that what comes too late is recognised and dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from sottovoce.metrics.stages import Stage
+
+#: Who spoke a segment: the wearer, somebody else, or too close to say.
+SpeakerKind: TypeAlias = Literal["own", "other", "unsure"]
+
+#: How a turn ended.
+Outcome: TypeAlias = Literal["spoken", "interrupted", "superseded", "no answer", "failed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A segment with its transcript.
+
+    Attributes
+    ----------
+    number : int
+        Number of the segment in the session, from 1, in the order of speech.
+    speaker : SpeakerKind
+        Whose voice it is.
+    text : str
+        The transcript, or empty if nothing was understood.
+    language : str
+        ISO 639-1 code.
+    confidence : float or None
+        Of the recogniser, 0 to 1, or None where it gives none.
+    start_s, end_s : float
+        Where the segment lies in the input, pre-roll and hang-over included.
+    marks : tuple of (Stage, int)
+        Moments (ns on the session's clock) from the true end of speech, before the hang-over, to the transcript.
+    backend : str
+        Name of the recogniser.
+    error : str
+        Why there is no transcript, or empty.
+    """
+
+    number: int
+    speaker: SpeakerKind
+    text: str
+    language: str
+    confidence: float | None
+    start_s: float
+    end_s: float
+    marks: tuple[tuple[Stage, int], ...]
+    backend: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thesis:
+    """One point of the answer; ``number`` counts from 1 within its generation."""
+
+    generation: int
+    number: int
+    text: str
+    source: str = ""
+
+
+# What the threads tell the turn state machine.
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A recogniser has finished with a segment."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisMade:
+    """The generator has finished a thesis."""
+
+    thesis: Thesis
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """The generator has nothing more to say; ``error`` tells why if it failed."""
+
+    generation: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NarrationEnded:
+    """Every thesis of the generation has been heard, or skipped because it could not be spoken."""
+
+    generation: int
+    heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """No more segments will come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The session ends now."""
+
+
+TurnEvent: TypeAlias = Heard | ThesisMade | AnswerEnded | NarrationEnded | InputEnded | Closing
+
+
+# What the turn state machine asks of the threads.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Generate theses for this utterance."""
+
+    generation: int
+    utterance: Utterance
+    context: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Synthesise and speak this thesis after those before it."""
+
+    thesis: Thesis
+
+
+@dataclass(frozen=True, slots=True)
+class FinishSpeaking:
+    """No more theses will come for this generation: say when the last has been heard."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Cancel everything made for this generation; ``audible`` if it may be sounding now."""
+
+    generation: int
+    audible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropOlderSegments:
+    """Segments up to ``number`` are no longer worth transcribing."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The utterance raises no turn."""
+
+    utterance: Utterance
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTurn:
+    """The turn is over."""
+
+    generation: int
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeNext:
+    """The state machine is done with this utterance; where utterances wait for one another, the next may come."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The input has ended and every turn with it."""
+
+
+TurnCommand: TypeAlias = (
+    Answer | Speak | FinishSpeaking | Abandon | DropOlderSegments | Ignore | EndTurn | TakeNext | Finish
+)

@@ -1,0 +1,141 @@
+"""What a session tells its observers: the screen, the store, the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sottovoce.assistant.messages import Outcome, Thesis, Utterance
+from sottovoce.core.errors import BackendError
+from sottovoce.metrics.stages import Stage, TurnTimes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Somebody has begun to speak, ``at_s`` seconds into the input."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechIgnored:
+    """What had begun at ``start_s`` was over at ``end_s``, and too short or too noisy to be a question."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputProgress:
+    """So many seconds of input have been heard."""
+
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDropped:
+    """A segment was not transcribed."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceHeard:
+    """An utterance; ``ignored`` is why it raises no turn, or empty, and then ``generation`` is that of its turn."""
+
+    utterance: Utterance
+    generation: int
+    ignored: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisAdded:
+    """A thesis is there to be read, and about to be synthesised."""
+
+    thesis: Thesis
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisStarted:
+    """The first sample of a thesis was played at ``at_ns`` on the session's clock."""
+
+    thesis: Thesis
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisSpoken:
+    """A thesis has been played to its end; ``start_s`` and ``end_s`` count seconds of speech in its turn."""
+
+    thesis: Thesis
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisCut:
+    """A thesis was interrupted after ``heard_s`` seconds of its speech."""
+
+    thesis: Thesis
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisFailed:
+    """A thesis could not be spoken and was skipped."""
+
+    thesis: Thesis
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReached:
+    """A stage of a turn, at ``at_ns`` on the session's clock."""
+
+    generation: int
+    stage: Stage
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over; ``times`` are the moments of all that it went through."""
+
+    generation: int
+    outcome: Outcome
+    detail: str
+    times: TurnTimes
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFailed:
+    """A backend failed; the session goes on."""
+
+    backend: str
+    message: str
+    hint: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: BackendError) -> BackendFailed:
+        """The notice of an error."""
+        return cls(error.backend, error.message, error.hint, error.retryable)
+
+
+Notice: TypeAlias = (
+    SpeechBegan
+    | SpeechIgnored
+    | InputProgress
+    | SegmentDropped
+    | UtteranceHeard
+    | ThesisAdded
+    | ThesisStarted
+    | ThesisSpoken
+    | ThesisCut
+    | ThesisFailed
+    | StageReached
+    | TurnEnded
+    | BackendFailed
+)

@@ -1,0 +1,277 @@
+"""The threads of a session and the queues between them.
+
+::
+
+    input ─ ear ─► segments ─► recognisers ─► coordinator ─► thinkers (theses)
+                                                  │ ▲            │
+                                  (turn machine)  │ └────────────┘
+                                                  ▼
+                                       synthesis pool ─► narrator ─► voice output
+
+Everything that happens is posted to the coordinator, which alone holds the turn machine, and alone tells the observer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, assert_never, get_args
+
+from sottovoce.assistant import messages, notices
+from sottovoce.assistant.context import DialogueContext
+from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
+from sottovoce.assistant.messages import TurnCommand, TurnEvent
+from sottovoce.assistant.narrator import Narrator
+from sottovoce.assistant.notices import Notice
+from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
+from sottovoce.assistant.synthesis import SpokenThesis, SynthesisPool
+from sottovoce.assistant.thinker import Thinker
+from sottovoce.assistant.token import TurnToken
+from sottovoce.assistant.transcribers import Transcribers, Turnstile
+from sottovoce.assistant.turn import TurnMachine
+from sottovoce.core.clock import Clock, MonotonicClock
+from sottovoce.core.log import get_logger, log_event
+from sottovoce.core.queues import BoundedQueue, WhenFull
+from sottovoce.core.threads import ThreadGroup
+from sottovoce.metrics.stages import Stage, TurnRecorder
+from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.llm.base import Generator, Question
+from sottovoce.speech.speaker import SpeakerVerifier
+from sottovoce.speech.tts.base import Synthesizer
+
+_LOG = get_logger("pipeline")
+
+_TURN_EVENTS: tuple[type, ...] = get_args(TurnEvent)
+
+_Posted: TypeAlias = TurnEvent | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline connects. All of it has been warmed, and is closed by whoever made it."""
+
+    source: AudioInput
+    segmenter: SegmentSource
+    verifier: SpeakerVerifier
+    recognizers: Sequence[Recognizer]
+    generator: Generator
+    synthesizer: Synthesizer
+    output: VoiceOutput
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """How a pipeline behaves.
+
+    Attributes
+    ----------
+    lossless : bool
+        True for recordings: nothing is dropped, questions are answered one after another, and the input waits.
+        False for live use: what is late is dropped, and a new question interrupts once it has an answer.
+    language : str
+        ISO 639-1 code in which theses are written and spoken, or "auto": that of the question.
+    max_theses : int
+        Most theses of one answer.
+    segment_queue : int
+        Segments that may wait for a recogniser.
+    synthesis_threads : int
+        Theses synthesised at once.
+    pause_s : float
+        Silence between two theses.
+    """
+
+    lossless: bool
+    language: str = "auto"
+    max_theses: int = 4
+    segment_queue: int = 8
+    synthesis_threads: int = 3
+    pause_s: float = 0.25
+
+
+class Pipeline:
+    """A session from its first sound to its last.
+
+    Parameters
+    ----------
+    parts : Parts
+        Ears, recognisers, generator, synthesiser and voice output.
+    settings : PipelineSettings
+        Policies.
+    observer : Observer
+        Told everything, in order, by the coordinator's thread.
+    """
+
+    def __init__(
+        self, parts: Parts, settings: PipelineSettings, observer: Observer, clock: Clock | None = None
+    ) -> None:
+        clock = clock or MonotonicClock()
+        self._parts = parts
+        self._settings = settings
+        self._observer = observer
+        self._clock = clock
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+        self._workers = ThreadGroup(self._crashed)
+        self._coordinator = ThreadGroup(self._crashed)
+        self._inbox: BoundedQueue[_Posted] = BoundedQueue(1024, WhenFull.BLOCK)
+        self._tokens: dict[int, TurnToken] = {}
+        self._times: dict[int, TurnRecorder] = {}
+        self._machine = TurnMachine(settings.max_theses, DialogueContext())
+        self._turnstile = Turnstile() if settings.lossless else None
+        segments: BoundedQueue[TimedSegment] = BoundedQueue(
+            settings.segment_queue, WhenFull.BLOCK if settings.lossless else WhenFull.DROP_OLDEST
+        )
+        self._ear = Ear(parts.source, parts.segmenter, segments, self._post, clock)
+        self._transcribers = Transcribers(
+            len(parts.recognizers),
+            parts.source.samplerate,
+            parts.verifier,
+            segments,
+            self._turnstile,
+            self._post,
+            clock,
+        )
+        # a turn given up leaves at most its last mark behind, so twice a turn never fills
+        capacity = 2 * (settings.max_theses + 1)
+        self._thinker = Thinker(parts.generator, self._post, clock)
+        self._pool = SynthesisPool(parts.synthesizer, capacity, self._post, clock)
+        self._narrator = Narrator(
+            parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock
+        )
+
+    @property
+    def stale_events(self) -> int:
+        """Results that came too late and were dropped."""
+        return self._machine.stale
+
+    def start(self) -> None:
+        """Start every thread; the input is read from now on."""
+        self._coordinator.start("coordinator", self._coordinate)
+        self._workers.start("narrator", self._narrator.work)
+        for number in range(1, self._settings.synthesis_threads + 1):
+            self._workers.start(f"tts-{number}", self._pool.work)
+        for number in range(1, self._thinker.THREADS + 1):
+            self._workers.start(f"generator-{number}", self._thinker.work)
+        for number, recognizer in enumerate(self._parts.recognizers, 1):
+            self._workers.start(f"asr-{number}", partial(self._transcribers.work, recognizer))
+        self._workers.start("segmenter", self._ear.run)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the input has ended and everything is answered and spoken; raises what a thread let through."""
+        done = self._done.wait(timeout_s)
+        if self._error is not None:
+            raise self._error
+        return done
+
+    def close(self, timeout_s: float = 1.0) -> tuple[str, ...]:
+        """Stop now: silence the voice, cancel what is in flight, join the threads; idempotent.
+
+        Returns
+        -------
+        tuple of str
+            Names of threads that did not end within ``timeout_s`` seconds (a backend hangs); empty as a rule.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._post(messages.Closing())
+        self._parts.source.close()
+        self._transcribers.close()
+        self._thinker.close()
+        self._pool.close()
+        self._narrator.close()
+        alive = self._workers.join(deadline - time.monotonic())
+        # last, so that what the narrator has to say of a thesis cut short still reaches the observer
+        self._inbox.close()
+        return alive + self._coordinator.join(max(0.1, deadline - time.monotonic()))
+
+    def _post(self, item: _Posted) -> None:
+        self._inbox.put(item)
+
+    def _crashed(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+        self._done.set()
+
+    def _coordinate(self) -> None:
+        while (item := self._inbox.get()) is not None:
+            if isinstance(item, _TURN_EVENTS):
+                for command in self._machine.handle(item):  # type: ignore[arg-type]
+                    self._execute(command)
+            else:
+                self._note(item)  # type: ignore[arg-type]
+        for generation in tuple(self._tokens):
+            self._abandon(generation)
+        self._done.set()
+
+    def _note(self, notice: Notice) -> None:
+        match notice:
+            case notices.StageReached(generation, stage, at_ns):
+                self._mark(generation, stage, at_ns)
+            case notices.ThesisStarted(thesis, at_ns):
+                self._mark(thesis.generation, Stage.FIRST_SAMPLE, at_ns)
+            case notices.ThesisSpoken(thesis):
+                self._mark(thesis.generation, Stage.LAST_SAMPLE, self._clock.now_ns())
+            case notices.SegmentDropped(number, reason):
+                log_event(_LOG, logging.WARNING, "segment dropped", number=number, reason=reason)
+            case notices.BackendFailed(backend):
+                log_event(_LOG, logging.WARNING, "backend failed", backend=backend)
+            case _:
+                pass
+        self._observer(notice)
+
+    def _mark(self, generation: int, stage: Stage, at_ns: int) -> None:
+        recorder = self._times.get(generation)
+        if recorder is not None:
+            recorder.mark(stage, at_ns)
+
+    def _execute(self, command: TurnCommand) -> None:
+        match command:
+            case messages.Answer():
+                self._answer(command)
+            case messages.Speak(thesis):
+                self._observer(notices.ThesisAdded(thesis))
+                spoken = SpokenThesis(thesis, self._tokens[thesis.generation])
+                self._pool.submit(spoken)
+                self._narrator.speak(spoken)
+            case messages.FinishSpeaking(generation):
+                self._narrator.finish(self._tokens[generation])
+            case messages.Abandon(generation):
+                self._abandon(generation)
+            case messages.DropOlderSegments(number):
+                for dropped in self._transcribers.drop_older(number):
+                    self._note(dropped)
+            case messages.Ignore(utterance, reason):
+                self._observer(notices.UtteranceHeard(utterance, 0, reason))
+            case messages.EndTurn(generation, outcome, detail):
+                self._tokens.pop(generation, None)
+                times = self._times.pop(generation).freeze()
+                self._observer(notices.TurnEnded(generation, outcome, detail, times))
+            case messages.TakeNext(number):
+                if self._turnstile is not None:
+                    self._turnstile.leave(number)
+            case messages.Finish():
+                self._done.set()
+            case _:
+                assert_never(command)
+
+    def _answer(self, command: messages.Answer) -> None:
+        utterance, settings = command.utterance, self._settings
+        recorder = TurnRecorder(command.generation, self._clock)
+        for stage, at_ns in utterance.marks:
+            recorder.mark(stage, at_ns)
+        recorder.mark(Stage.QUESTION_ACCEPTED)
+        self._times[command.generation] = recorder
+        language = utterance.language if settings.language == "auto" else settings.language
+        token = self._tokens[command.generation] = TurnToken(command.generation, language)
+        self._observer(notices.UtteranceHeard(utterance, command.generation, ""))
+        question = Question(utterance.text, language, settings.max_theses, command.context)
+        self._thinker.ask(token, question)
+
+    def _abandon(self, generation: int) -> None:
+        token = self._tokens.pop(generation)
+        self._narrator.give_up(token)
+        self._thinker.forget(token)
+        self._pool.forget(token)

@@ -1,0 +1,67 @@
+"""What the assistant needs of the world: ears, a voice, and somebody who watches."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sottovoce.assistant.notices import Notice
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.types import Mono
+
+
+class AudioInput(Protocol):
+    """An ear: a microphone, a file, or a script."""
+
+    @property
+    def samplerate(self) -> int: ...
+
+    @property
+    def realtime(self) -> bool:
+        """True if blocks come at the pace of time; then the clock tells how late an answer is."""
+        ...
+
+    def read(self) -> Mono | None:
+        """The next block (shape (frames,), float32), however short; None at the end or after :meth:`close`."""
+        ...
+
+    def close(self) -> None:
+        """End a :meth:`read` that waits; idempotent, from any thread."""
+        ...
+
+
+class VoiceOutput(Protocol):
+    """An ear's worth of output: one source of a player, which keeps generations of its own."""
+
+    @property
+    def played_s(self) -> float:
+        """Seconds of the current generation that have been played."""
+        ...
+
+    @property
+    def first_frame_ns(self) -> int:
+        """When the first frame of the current generation was played (monotonic ns); 0 if not yet."""
+        ...
+
+    def write(
+        self, x: Mono, generation: int | None = None, timeout_s: float | None = None, cancel: CancelToken | None = None
+    ) -> int:
+        """Queue speech, wait for room; returns frames taken, short after cancellation or a flush."""
+        ...
+
+    def end(self, generation: int | None = None) -> None:
+        """What is queued is all for now: running out of it is not a fault."""
+        ...
+
+    def flush(self) -> int:
+        """Fade out what sounds, drop what is queued; returns the new generation."""
+        ...
+
+    def drain(self, timeout_s: float | None = None, cancel: CancelToken | None = None) -> bool:
+        """Wait until all that is queued has been played; False if it has not in ``timeout_s``."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told everything that happens, in order, by one thread; must not block."""
+
+    def __call__(self, notice: Notice) -> None: ...

@@ -1,0 +1,155 @@
+"""From segments to utterances: a pool of recognisers, each with a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from sottovoce.assistant.ear import TimedSegment
+from sottovoce.assistant.messages import Heard, InputEnded, TurnEvent, Utterance
+from sottovoce.assistant.notices import BackendFailed, Notice, SegmentDropped
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.clock import Clock
+from sottovoce.core.errors import BackendError
+from sottovoce.core.queues import BoundedQueue
+from sottovoce.metrics.stages import Stage
+from sottovoce.speech.asr.base import Recognizer, Transcript
+from sottovoce.speech.speaker import SpeakerVerifier
+
+_SUPERSEDED = "a later question is being answered"
+
+
+class Turnstile:
+    """Lets utterances pass in the order of speech, one when the one before is done with.
+
+    Used where nothing may be lost: it keeps questions in order although recognisers finish as they like, and makes
+    a fast reader wait for a slow voice.
+    """
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._condition = threading.Condition()
+        self._closed = False
+
+    def enter(self, number: int) -> bool:
+        """Wait for the turn of ``number``; False if the turnstile has been closed."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._closed or self._next >= number)
+            return not self._closed
+
+    def leave(self, number: int) -> None:
+        """``number`` is done with."""
+        with self._condition:
+            self._next = max(self._next, number + 1)
+            self._condition.notify_all()
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+
+class Transcribers:
+    """The pool; :meth:`work` is the body of each thread, one for each recogniser.
+
+    Parameters
+    ----------
+    segments : BoundedQueue of TimedSegment
+        Where the segments come from; closed and empty, it ends the threads, and the last one says that the input
+        has ended.
+    turnstile : Turnstile or None
+        Keeps the order and makes the pool wait, where nothing may be lost.
+    """
+
+    def __init__(
+        self,
+        recognizers: int,
+        samplerate: int,
+        verifier: SpeakerVerifier,
+        segments: BoundedQueue[TimedSegment],
+        turnstile: Turnstile | None,
+        post: Callable[[TurnEvent | Notice], None],
+        clock: Clock,
+    ) -> None:
+        self._samplerate = samplerate
+        self._verifier = verifier
+        self._segments = segments
+        self._turnstile = turnstile
+        self._post = post
+        self._clock = clock
+        self._verifying = threading.Lock()  # a verifier serves one thread at a time
+        self._lock = threading.Lock()
+        self._active: dict[int, CancelToken] = {}
+        self._working = recognizers
+
+    def work(self, recognizer: Recognizer) -> None:
+        """Transcribe until the queue is closed and empty."""
+        while (timed := self._segments.get()) is not None:
+            number = timed.segment.number
+            cancel = CancelToken()
+            with self._lock:
+                self._active[number] = cancel
+            utterance = self._transcribe(recognizer, timed, cancel)
+            with self._lock:
+                del self._active[number]
+            if cancel.cancelled:
+                self._post(SegmentDropped(number, _SUPERSEDED))
+            elif self._turnstile is None or self._turnstile.enter(number):
+                self._post(Heard(utterance))
+        with self._lock:
+            self._working -= 1
+            last = self._working == 0
+        if last:
+            self._post(InputEnded())
+
+    def drop_older(self, number: int) -> list[SegmentDropped]:
+        """Give up segments before ``number``, queued or in work; returns those that were queued."""
+        with self._lock:
+            older = [cancel for active, cancel in self._active.items() if active < number]
+        for cancel in older:
+            cancel.cancel()
+        queued = self._segments.remove_where(lambda timed: timed.segment.number < number)
+        return [SegmentDropped(timed.segment.number, _SUPERSEDED) for timed in queued]
+
+    def close(self) -> None:
+        """Give up everything; the threads end soon after."""
+        self._segments.close()
+        self._segments.remove_where(lambda timed: True)
+        if self._turnstile is not None:
+            self._turnstile.close()
+        with self._lock:
+            active = list(self._active.values())
+        for cancel in active:
+            cancel.cancel()
+
+    def _transcribe(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> Utterance:
+        segment, error = timed.segment, ""
+        marks = [(Stage.SPEECH_END, timed.speech_end_ns), (Stage.SEGMENT_READY, timed.ready_ns)]
+
+        def mark(stage: Stage) -> None:
+            marks.append((stage, self._clock.now_ns()))
+
+        mark(Stage.SPEAKER_START)
+        with self._verifying:
+            verdict = self._verifier.verify(segment.audio, self._samplerate)
+        mark(Stage.SPEAKER_DONE)
+        mark(Stage.ASR_START)
+        try:
+            transcript = recognizer.transcribe(segment.audio, cancel)
+        except BackendError as failure:
+            error = failure.message
+            transcript = Transcript("", "", None, recognizer.name)
+            self._post(BackendFailed.of(failure))
+        mark(Stage.ASR_DONE)
+        return Utterance(
+            number=segment.number,
+            speaker=verdict.kind,
+            text=transcript.text,
+            language=transcript.language,
+            confidence=transcript.confidence,
+            start_s=segment.start_s,
+            end_s=segment.end_s,
+            marks=tuple(marks),
+            backend=transcript.backend,
+            error=error,
+        )

@@ -1,0 +1,277 @@
+"""The pipeline's threads with scripted parts: order, interruption, failure, overload, close."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sottovoce.assistant import notices
+from sottovoce.assistant.messages import SpeakerKind
+from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
+from sottovoce.core.types import Mono
+from sottovoce.metrics.stages import Stage
+from sottovoce.speech.speaker import NotEnrolled, SpeakerVerdict
+from tests.support.fakes import (
+    BlockSegmenter,
+    ListGenerator,
+    Notebook,
+    ScriptedInput,
+    SteppedOutput,
+    ToneSynthesizer,
+    WordRecognizer,
+)
+
+WORDS = {1: "first", 2: "second", 3: "third", 4: "", 5: "fail", 6: "unknown", 7: "broken", 8: "silent"}
+ANSWERS = {
+    "first": ["aaaa", "bbbb", "cccc"],
+    "second": ["dd", "ee"],
+    "third": ["ff"],
+    "broken": ["gg", "fail"],
+    "silent": ["mute", "fail"],
+}
+
+
+class Session:
+    """A pipeline of scripted parts."""
+
+    def __init__(
+        self,
+        lossless: bool = False,
+        output: SteppedOutput | None = None,
+        gates: dict[int, threading.Event] | None = None,
+        answer_gates: dict[str, threading.Event] | None = None,
+        recognizers: int = 2,
+        own: tuple[int, ...] = (),
+        queue: int = 8,
+    ) -> None:
+        self.input = ScriptedInput(realtime=not lossless)
+        self.output = output or SteppedOutput()
+        self.recognizer = WordRecognizer(WORDS, gates)
+        self.generator = ListGenerator(ANSWERS, answer_gates)
+        self.synthesizer = ToneSynthesizer()
+        self.seen = Notebook()
+
+        class Verifier:
+            def verify(self, audio: Mono, samplerate: int) -> SpeakerVerdict:
+                kind: SpeakerKind = "own" if round(float(audio[0])) in own else "other"
+                return SpeakerVerdict(kind, 1.0)
+
+        parts = Parts(
+            self.input,
+            BlockSegmenter(),
+            Verifier() if own else NotEnrolled(),
+            [self.recognizer] * recognizers,
+            self.generator,
+            self.synthesizer,
+            self.output,
+        )
+        settings = PipelineSettings(lossless=lossless, pause_s=0.1, segment_queue=queue)
+        self.pipeline = Pipeline(parts, settings, self.seen)
+
+    def outcomes(self) -> list[tuple[int, str]]:
+        return [(ended.generation, ended.outcome) for ended in self.seen.of(notices.TurnEnded)]  # type: ignore[union-attr]
+
+    def spoken(self) -> list[str]:
+        return [notice.thesis.text for notice in self.seen.of(notices.ThesisSpoken)]  # type: ignore[union-attr]
+
+
+@contextmanager
+def running(session: Session) -> Iterator[Session]:
+    before = set(threading.enumerate())
+    session.pipeline.start()
+    try:
+        yield session
+    finally:
+        assert session.pipeline.close(5.0) == ()
+        assert set(threading.enumerate()) <= before
+
+
+def test_recording_is_answered_question_by_question_in_order() -> None:
+    with running(Session(lossless=True)) as session:
+        for word in (1, 2, 3):
+            session.input.say(word)
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        assert session.spoken() == ["aaaa", "bbbb", "cccc", "dd", "ee", "ff"]
+        assert session.outcomes() == [(1, "spoken"), (2, "spoken"), (3, "spoken")]
+
+
+def test_recording_waits_for_a_slow_recogniser_and_keeps_the_order() -> None:
+    gate = threading.Event()
+    with running(Session(lossless=True, gates={1: gate}, queue=1)) as session:
+        for word in (1, 2, 3, 2, 3, 2, 3):
+            session.input.say(word)
+        session.input.end()
+        assert session.outcomes() == []
+        gate.set()
+        assert session.pipeline.wait(10.0)
+        assert [generation for generation, _ in session.outcomes()] == [1, 2, 3, 4, 5, 6, 7]
+        assert not session.seen.of(notices.SegmentDropped)
+
+
+def test_theses_lie_in_the_output_with_the_pause_between_and_no_other_gap() -> None:
+    with running(Session(lossless=True)) as session:
+        session.input.say(1)
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        spans = [(n.start_s, n.end_s) for n in session.seen.of(notices.ThesisSpoken)]  # type: ignore[union-attr]
+        assert spans == [
+            (pytest.approx(0.0), pytest.approx(0.4)),
+            (pytest.approx(0.5), pytest.approx(0.9)),
+            (pytest.approx(1.0), pytest.approx(1.4)),
+        ]
+
+
+def test_first_thesis_sounds_while_the_others_are_not_written_yet() -> None:
+    output = SteppedOutput(instant=False, room_s=0.2)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        assert output.wait_written(0.2)
+        output.play(0.1)
+        session.seen.wait_for(notices.ThesisStarted)
+        assert session.spoken() == []
+
+
+def test_new_question_with_an_answer_interrupts_and_says_what_was_heard() -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        assert output.wait_written(1.4)
+        output.play(0.65)
+        session.seen.wait_for(notices.ThesisStarted, 2)
+        session.input.say(3)
+        session.seen.wait_for(notices.TurnEnded)
+        cut = session.seen.wait_for(notices.ThesisCut)[0]
+        assert cut.thesis.text == "bbbb"  # type: ignore[union-attr]
+        assert cut.heard_s == pytest.approx(0.15)  # type: ignore[union-attr]
+        assert output.wait_written(0.2)
+        output.play(1.0)
+        session.seen.wait_for(notices.TurnEnded, 2)
+        assert session.outcomes() == [(1, "interrupted"), (2, "spoken")]
+        assert session.spoken() == ["aaaa", "ff"]
+
+
+@pytest.mark.parametrize("word", [4, 5, 6])
+def test_utterance_without_an_answer_interrupts_nothing(word: int) -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        assert output.wait_written(1.4)
+        session.input.say(word)
+        session.seen.wait_for(notices.UtteranceHeard, 2)
+        if word == 6:
+            session.seen.wait_for(notices.TurnEnded)
+        assert output.written_s == pytest.approx(1.4)
+        output.play(2.0)
+        session.seen.wait_for(notices.ThesisSpoken, 3)
+
+
+def test_own_voice_is_heard_but_never_answered() -> None:
+    with running(Session(own=(1,))) as session:
+        session.input.say(1)
+        session.input.say(3)
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        assert session.spoken() == ["ff"]
+        assert session.generator.asked[0].context in ((), ("Wearer: first",))
+
+
+def test_failing_generator_leaves_what_it_made_and_failing_speech_is_skipped() -> None:
+    with running(Session(lossless=True)) as session:
+        session.input.say(7)
+        session.input.say(8)
+        session.input.say(3)
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        assert session.outcomes() == [(1, "spoken"), (2, "failed"), (3, "spoken")]
+        assert session.spoken() == ["gg", "ff"]
+        failed = [n.reason for n in session.seen.of(notices.ThesisFailed)]  # type: ignore[union-attr]
+        assert failed == ["the synthesiser gave no sound"]
+        assert {n.backend for n in session.seen.of(notices.BackendFailed)} == {"list"}  # type: ignore[union-attr]
+
+
+def test_overload_drops_the_oldest_and_says_so() -> None:
+    gate = threading.Event()
+    with running(Session(gates={1: gate}, recognizers=1, queue=2)) as session:
+        session.input.say(1)
+        session.seen.wait_for(notices.SpeechBegan)
+        for word in (2, 2, 2, 3):
+            session.input.say(word)
+        dropped = session.seen.wait_for(notices.SegmentDropped)
+        assert dropped[0].reason == "the recognisers are too slow"  # type: ignore[union-attr]
+        gate.set()
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        assert session.spoken()[-1] == "ff"
+
+
+def test_older_segments_are_given_up_once_a_later_question_has_its_answer() -> None:
+    gate = threading.Event()
+    with running(Session(gates={1: gate})) as session:
+        session.input.say(1)
+        session.input.say(3)
+        dropped = session.seen.wait_for(notices.SegmentDropped)
+        assert dropped[0].number == 1  # type: ignore[union-attr]
+        session.input.end()
+        assert session.pipeline.wait(10.0)
+        assert session.spoken() == ["ff"]
+
+
+def test_generator_that_hangs_on_one_question_does_not_hold_up_the_next() -> None:
+    with running(Session(answer_gates={"first": threading.Event()})) as session:
+        session.input.say(1)
+        session.seen.wait_for(notices.UtteranceHeard)
+        session.input.say(3)
+        session.seen.wait_for(notices.ThesisSpoken)
+        assert session.outcomes()[0] == (1, "superseded")
+
+
+def test_stages_of_a_turn_are_marked_in_order() -> None:
+    with running(Session()) as session:
+        session.input.say(3)
+        ended = session.seen.wait_for(notices.TurnEnded)[0]
+        marks = ended.times.marks_ns  # type: ignore[union-attr]
+        wanted = [
+            Stage.SPEECH_END,
+            Stage.SEGMENT_READY,
+            Stage.ASR_START,
+            Stage.ASR_DONE,
+            Stage.QUESTION_ACCEPTED,
+            Stage.LLM_START,
+            Stage.LLM_FIRST_TOKEN,
+            Stage.FIRST_THESIS,
+            Stage.TTS_START,
+            Stage.TTS_FIRST_CHUNK,
+        ]
+        moments = [marks[stage] for stage in wanted]
+        assert moments == sorted(moments)
+        assert Stage.FIRST_SAMPLE in marks
+        assert marks[Stage.SEGMENT_READY] - marks[Stage.SPEECH_END] == pytest.approx(0.5e9, rel=0.1)
+
+
+@pytest.mark.parametrize("stage", ["recogniser", "generator", "voice"])
+def test_close_ends_whatever_is_in_flight(stage: str) -> None:
+    session = Session(
+        output=SteppedOutput(instant=False, room_s=0.2),
+        gates={1: threading.Event()} if stage == "recogniser" else None,
+        answer_gates={"first": threading.Event()} if stage == "generator" else None,
+    )
+    with running(session):
+        session.input.say(1)
+        session.seen.wait_for(
+            {"recogniser": notices.SpeechBegan, "voice": notices.ThesisAdded}.get(stage, notices.UtteranceHeard)
+        )
+    if stage != "recogniser":
+        assert session.outcomes() == [(1, "closed")]
+
+
+def test_crash_of_a_thread_reaches_whoever_waits() -> None:
+    session = Session()
+    session.recognizer.words = {}
+    with running(session):
+        session.input.say(1)
+        with pytest.raises(KeyError):
+            session.pipeline.wait(10.0)

@@ -1,0 +1,250 @@
+"""Parts for a pipeline that do exactly what a test says, when it says so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sottovoce.assistant.notices import Notice
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.errors import BackendError
+from sottovoce.core.types import Mono
+from sottovoce.speech.asr.base import Transcript
+from sottovoce.speech.llm.base import Delta, Question
+from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechStarted
+
+SAMPLERATE = 1000
+
+
+class ScriptedInput:
+    """An ear that hears what the test says; a word is a block whose first sample is its number."""
+
+    samplerate = SAMPLERATE
+
+    def __init__(self, realtime: bool = True) -> None:
+        self.realtime = realtime
+        self._blocks: list[Mono] = []
+        self._ended = False
+        self._condition = threading.Condition()
+
+    def say(self, word: int, seconds: float = 2.0) -> None:
+        block = np.zeros(round(seconds * SAMPLERATE), np.float32)
+        block[0] = word
+        with self._condition:
+            self._blocks.append(block)
+            self._condition.notify_all()
+
+    def end(self) -> None:
+        with self._condition:
+            self._ended = True
+            self._condition.notify_all()
+
+    close = end
+
+    def read(self) -> Mono | None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._blocks or self._ended)
+            return self._blocks.pop(0) if self._blocks else None
+
+
+class BlockSegmenter:
+    """Takes every block for a segment."""
+
+    def __init__(self) -> None:
+        self._at_s = 0.0
+        self._number = 0
+
+    def feed(self, chunk: Mono) -> Sequence[SegmenterEvent]:
+        start_s, self._at_s = self._at_s, self._at_s + len(chunk) / SAMPLERATE
+        self._number += 1
+        return [SpeechStarted(start_s), Segment(chunk, start_s, self._at_s, self._at_s - 0.5, self._number)]
+
+    def flush(self) -> Sequence[SegmenterEvent]:
+        return []
+
+
+class WordRecognizer:
+    """Knows the words of the test; a gate holds a word back until it is opened, or the work is cancelled."""
+
+    name = "words"
+    samplerate = SAMPLERATE
+
+    def __init__(self, words: dict[int, str], gates: dict[int, threading.Event] | None = None) -> None:
+        self.words = words
+        self.gates = gates or {}
+
+    def warm(self) -> None: ...
+
+    def adapt(self, phrases: Sequence[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+    def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        word = round(float(audio[0]))
+        if word in self.gates:
+            gate = self.gates[word]
+            cancel.on_cancel(gate.set)
+            gate.wait(10.0)
+        if self.words[word] == "fail":
+            raise BackendError("the recogniser is broken", backend=self.name, hint="mend it")
+        return Transcript(self.words[word], "en", 0.9, self.name)
+
+
+class ListGenerator:
+    """Answers from a list; a gate holds the answer to a question back."""
+
+    name = "list"
+
+    def __init__(self, answers: dict[str, list[str]], gates: dict[str, threading.Event] | None = None) -> None:
+        self.answers = answers
+        self.gates = gates or {}
+        self.asked: list[Question] = []
+
+    def warm(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def generate(self, question: Question, cancel: CancelToken) -> Iterator[Delta]:
+        self.asked.append(question)
+        if question.text in self.gates:
+            gate = self.gates[question.text]
+            cancel.on_cancel(gate.set)
+            gate.wait(10.0)
+        for line in self.answers.get(question.text, []):
+            if cancel.cancelled:
+                return
+            if line == "fail":
+                raise BackendError("503", backend=self.name, retryable=True)
+            yield Delta(line + "\n", "test notes")
+
+
+class ToneSynthesizer:
+    """Speaks a tenth of a second for each letter; ``fail`` fails, ``mute`` gives no sound."""
+
+    name = "tone"
+    samplerate = SAMPLERATE
+
+    def __init__(self) -> None:
+        self.spoken: list[str] = []
+
+    def warm(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def synthesize(self, text: str, language: str, cancel: CancelToken) -> Iterator[Mono]:
+        self.spoken.append(text)
+        if text == "fail":
+            raise BackendError("no voice", backend=self.name)
+        if text == "mute":
+            return
+        for _ in text:
+            if cancel.cancelled:
+                return
+            yield np.full(SAMPLERATE // 10, 0.5, np.float32)
+
+
+class SteppedOutput:
+    """A voice output that plays as the test says: at once, or only what :meth:`play` lets through."""
+
+    def __init__(self, instant: bool = True, room_s: float = 1e9) -> None:
+        self._instant = instant
+        self._room_frames = int(room_s * SAMPLERATE)
+        self._condition = threading.Condition()
+        self._generation = 0
+        self._written = 0
+        self._played = 0
+        self._first_ns = 0
+        self.log: list[tuple[int, int]] = []
+
+    @property
+    def played_s(self) -> float:
+        with self._condition:
+            return self._played / SAMPLERATE
+
+    @property
+    def first_frame_ns(self) -> int:
+        with self._condition:
+            return self._first_ns
+
+    @property
+    def written_s(self) -> float:
+        with self._condition:
+            return self._written / SAMPLERATE
+
+    def wait_written(self, seconds: float) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: self._written >= seconds * SAMPLERATE, 10.0)
+
+    def play(self, seconds: float) -> None:
+        with self._condition:
+            self._advance(min(self._written, self._played + round(seconds * SAMPLERATE)))
+
+    def write(
+        self, x: Mono, generation: int | None = None, timeout_s: float | None = None, cancel: CancelToken | None = None
+    ) -> int:
+        if cancel is not None:
+            cancel.on_cancel(self._wake)
+        with self._condition:
+
+            def refused() -> bool:
+                return generation not in (None, self._generation) or (cancel is not None and cancel.cancelled)
+
+            self._condition.wait_for(lambda: refused() or self._written - self._played + len(x) <= self._room_frames)
+            if refused():
+                return 0
+            self._written += len(x)
+            self.log.append((self._generation, len(x)))
+            if self._instant:
+                self._advance(self._written)
+            self._condition.notify_all()
+            return len(x)
+
+    def end(self, generation: int | None = None) -> None: ...
+
+    def flush(self) -> int:
+        with self._condition:
+            self._generation += 1
+            self._written = self._played = self._first_ns = 0
+            self._condition.notify_all()
+            return self._generation
+
+    def drain(self, timeout_s: float | None = None, cancel: CancelToken | None = None) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: self._played >= self._written, timeout_s)
+
+    def _advance(self, played: int) -> None:
+        if played and not self._first_ns:
+            self._first_ns = 1
+        self._played = played
+        self._condition.notify_all()
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._condition.notify_all()
+
+
+class Notebook:
+    """An observer that keeps every notice and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        self._condition = threading.Condition()
+
+    def __call__(self, notice: Notice) -> None:
+        with self._condition:
+            self.notices.append(notice)
+            self._condition.notify_all()
+
+    def of(self, kind: type) -> list[Notice]:
+        with self._condition:
+            return [notice for notice in self.notices if isinstance(notice, kind)]
+
+    def wait_for(self, kind: type, count: int = 1) -> list[Notice]:
+        with self._condition:
+            seen = self._condition.wait_for(
+                lambda: sum(isinstance(notice, kind) for notice in self.notices) >= count, 10.0
+            )
+        assert seen, f"{count} x {kind.__name__} did not come; there were {self.notices}"
+        return self.of(kind)
