@@ -1,0 +1,243 @@
+"""Every setting: its type, default, limits and what it is for. Errors and documentation are made from here.
+
+Read with :func:`sottovoce.app.config.load`; the models are frozen and refuse unknown names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+APP_NAME = "sottovoce"
+
+
+def _device(value: object) -> object:
+    """A number written as text, as it comes from the environment, is a device id."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _latency(value: object) -> object:
+    """A number written as text is seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    """Text is a path, none if empty; a relative one in a file counts from the folder of that file."""
+    if value == "":
+        return None
+    if not isinstance(value, str | Path):
+        return value
+    return Path((info.context or {}).get("folder", ""), Path(value).expanduser())
+
+
+def _allowed(text: str) -> Any:
+    """Says in words what is allowed, where type and limits do not tell."""
+    return Field(json_schema_extra={"allowed": text})
+
+
+def _backend(kind: str, default: str, description: str) -> Any:
+    """A name of a backend; which there are is found out when it matters."""
+    return Field(default, description=description, json_schema_extra={"backends": kind})
+
+
+Device: TypeAlias = Annotated[
+    int | str, BeforeValidator(_device), _allowed('a device id, a name or a part of it, or "" for the default')
+]
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=2)]
+Latency: TypeAlias = Annotated[
+    Literal["low", "high"] | Seconds, BeforeValidator(_latency), _allowed('"low", "high", or seconds up to 2')
+]
+NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
+StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), _allowed("a file")]
+Language: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$"), _allowed('two letters (ISO 639-1), as "en"')]
+LanguageOrAuto: TypeAlias = Annotated[
+    str, Field(pattern="^(auto|[a-z]{2})$"), _allowed('"auto", or two letters (ISO 639-1), as "en"')
+]
+
+
+def default_store_path() -> Path:
+    """Where sessions are kept unless a setting says otherwise."""
+    return platformdirs.user_data_path(APP_NAME, appauthor=False) / "sessions.db"
+
+
+class Section(BaseModel):
+    """A section of the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AudioSettings(Section):
+    """Devices, and how audio moves between them and the engine."""
+
+    input: Device = Field(default="", description="Device to listen to, or the default of the system.")
+    output: Device = Field(default="", description="Device to speak to, or the default of the system.")
+    blocksize: int = Field(default=256, ge=0, le=8192, description="Frames of one callback; 0 lets the device choose.")
+    latency: Latency = Field(default="low", description="Latency asked of the device; higher bears a busier machine.")
+    resample_mode: Literal["callback", "producer", "off"] = Field(
+        default="callback",
+        description='Where audio is resampled if the device runs at another rate: "callback" moves to "producer" by '
+        'itself when it takes too long; "off" plays nothing at a rate that does not fit.',
+    )
+    prefer_stream_rate: Literal["content", "device"] = Field(
+        default="content", description="Which samplerate is tried first: that of the speech, or that of the device."
+    )
+    device_query_cooldown_s: float = Field(
+        default=0.5, ge=0, le=60, description="Seconds until devices are asked for again when none was found."
+    )
+    max_recreate_per_minute: int = Field(
+        default=20,
+        ge=1,
+        le=600,
+        description="How often a stream may be made anew in a minute when devices come and go.",
+    )
+    playback_gain_db: float = Field(
+        default=0.0, ge=-60, le=12, description="Loudness of everything that is played, in dB; 0 leaves it as it is."
+    )
+
+
+class VadSettings(Section):
+    """What counts as speech, and where a question begins and ends."""
+
+    backend: Literal["auto", "silero", "webrtc"] = Field(
+        default="auto", description='Detector of speech; "auto" takes silero where it is installed, else webrtc.'
+    )
+    threshold: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="How certain the detector must be; higher ignores more noise and more quiet speech.",
+    )
+    min_segment_ms: int = Field(
+        default=1500,
+        ge=0,
+        le=10_000,
+        description="Shorter segments are ignored; pre-roll and hang-over count, so that a real short question passes.",
+    )
+    pre_roll_ms: int = Field(default=300, ge=0, le=2000, description="How much is kept from before speech was noticed.")
+    hang_over_ms: int = Field(
+        default=500,
+        ge=100,
+        le=3000,
+        description="How long a silence ends a segment; shorter answers sooner, longer bears pauses.",
+    )
+    max_segment_s: float = Field(default=30.0, ge=2, le=300, description="A longer segment is cut here.")
+
+    @model_validator(mode="after")
+    def _some_segment_passes(self) -> VadSettings:
+        if self.max_segment_s * 1000 <= self.min_segment_ms:
+            raise ValueError(
+                f"vad.max_segment_s = {self.max_segment_s:g} is not above vad.min_segment_ms = {self.min_segment_ms}, "
+                "so that no segment could pass"
+            )
+        return self
+
+
+class AsrSettings(Section):
+    """The recogniser: speech to text."""
+
+    backend: str = _backend("asr", "pocketsphinx", "Which recogniser.")
+    workers: int = Field(default=2, ge=1, le=16, description="Segments transcribed at the same time.")
+    queue_segments: int = Field(
+        default=8, ge=1, le=256, description="Segments that may wait; one more drops the oldest."
+    )
+    language: Language = Field(default="en", description="Language that is spoken around you.")
+
+
+class LlmSettings(Section):
+    """The generator: a question to theses."""
+
+    backend: str = _backend("llm", "notes", "Which generator.")
+    max_theses: int = Field(default=4, ge=1, le=8, description="Most theses of one answer.")
+    language: LanguageOrAuto = Field(
+        default="auto", description='Language of the theses; "auto" is that of the question.'
+    )
+
+
+class TtsSettings(Section):
+    """The synthesiser: theses to speech."""
+
+    backend: str = _backend("tts", "espeak", "Which synthesiser.")
+    voice: str = Field(
+        default="auto",
+        min_length=1,
+        description='Voice by the name the synthesiser gives it; "auto" takes one that fits the language.',
+        json_schema_extra={"allowed": 'the name of a voice, or "auto"'},
+    )
+    speed: float = Field(default=1.35, ge=0.5, le=3, description="Pace of speech; 1 is the voice's own.")
+    volume: float = Field(default=1.0, ge=0, le=2, description="Loudness of speech; 1 is the voice's own.")
+    workers: int = Field(default=3, ge=1, le=16, description="Theses synthesised at the same time.")
+
+
+class NotesSettings(Section):
+    """Your own notes, which the offline generator answers from."""
+
+    path: NotesPath = Field(
+        default=None,
+        description="Folder of Markdown notes, or a single note; in a file, relative to the folder of that file.",
+    )
+
+
+class TurnSettings(Section):
+    """How an answer is given."""
+
+    pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
+
+
+class SessionSettings(Section):
+    """What is kept of a session. Audio never is."""
+
+    store: bool = Field(default=True, description="Whether sessions are stored at all.")
+    path: StorePath = Field(
+        default_factory=default_store_path, description="The database of sessions, readable by its owner alone."
+    )
+    transcripts: Literal["keep", "redact", "off"] = Field(
+        default="keep",
+        description="What becomes of what was said: kept, kept with names and numbers blanked, or not kept.",
+    )
+
+
+class LogSettings(Section):
+    """Messages about the program itself; what was said is never among them."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="Least important message that is shown."
+    )
+
+
+class Config(Section):
+    """All settings."""
+
+    audio: AudioSettings = Field(default_factory=AudioSettings)
+    vad: VadSettings = Field(default_factory=VadSettings)
+    asr: AsrSettings = Field(default_factory=AsrSettings)
+    llm: LlmSettings = Field(default_factory=LlmSettings)
+    tts: TtsSettings = Field(default_factory=TtsSettings)
+    notes: NotesSettings = Field(default_factory=NotesSettings)
+    turn: TurnSettings = Field(default_factory=TurnSettings)
+    session: SessionSettings = Field(default_factory=SessionSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    def get(self, key: str) -> object:
+        """The value of a dotted key, as "tts.speed"."""
+        section, _, name = key.partition(".")
+        return getattr(getattr(self, section), name)
+
+
+#: The model of each section, by its name, in the order of the documentation.
+SECTIONS: dict[str, type[Section]] = {
+    "audio": AudioSettings,
+    "vad": VadSettings,
+    "asr": AsrSettings,
+    "llm": LlmSettings,
+    "tts": TtsSettings,
+    "notes": NotesSettings,
+    "turn": TurnSettings,
+    "session": SessionSettings,
+    "log": LogSettings,
+}

@@ -1,0 +1,144 @@
+"""What has happened so far in a session, as a person or a JSON file would tell it: notices in, a picture out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sottovoce.assistant import notices
+from sottovoce.assistant.messages import Thesis, Utterance
+from sottovoce.assistant.notices import Notice
+from sottovoce.metrics.stages import TurnTimes
+
+ThesisState: TypeAlias = Literal["waiting", "speaking", "spoken", "cut", "failed", "dropped"]
+
+
+@dataclass(slots=True)
+class ThesisView:
+    """A thesis; ``start_s`` and ``end_s`` are seconds of speech in its turn, known once it has been spoken."""
+
+    thesis: Thesis
+    state: ThesisState = "waiting"
+    start_s: float | None = None
+    end_s: float | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class TurnView:
+    """A question and what became of it; ``outcome`` is empty while it lasts."""
+
+    generation: int
+    question: Utterance
+    theses: list[ThesisView] = field(default_factory=list)
+    outcome: str = ""
+    detail: str = ""
+    times: TurnTimes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredUtterance:
+    """An utterance that raised no turn, and why."""
+
+    utterance: Utterance
+    reason: str
+
+
+@dataclass(slots=True)
+class SessionView:
+    """The picture; :meth:`apply` takes the notices in their order.
+
+    Attributes
+    ----------
+    keep : bool
+        Keep every utterance and turn. A live session that lasts for hours keeps only what is open.
+    heard_s : float
+        Seconds of input heard.
+    speaking : bool
+        Whether somebody speaks now.
+    """
+
+    keep: bool = True
+    heard_s: float = 0.0
+    speaking: bool = False
+    dropped: int = 0
+    ignored: list[IgnoredUtterance] = field(default_factory=list)
+    utterances: list[Utterance] = field(default_factory=list)
+    turns: list[TurnView] = field(default_factory=list)
+    failures: list[notices.BackendFailed] = field(default_factory=list)
+    _open: dict[int, TurnView] = field(default_factory=dict)
+
+    @property
+    def open_turns(self) -> tuple[TurnView, ...]:
+        return tuple(self._open.values())
+
+    def apply(self, notice: Notice) -> TurnView | IgnoredUtterance | None:
+        """Take one notice; returns the turn or the utterance that is settled by it."""
+        match notice:
+            case notices.SpeechBegan():
+                self.speaking = True
+            case notices.SpeechIgnored():
+                self.speaking = False
+            case notices.InputProgress(heard_s):
+                self.heard_s = heard_s
+            case notices.SegmentDropped():
+                self.dropped += 1
+            case notices.UtteranceHeard(utterance, generation, ignored):
+                return self._heard(utterance, generation, ignored)
+            case notices.ThesisAdded(thesis):
+                if thesis.generation in self._open:
+                    self._open[thesis.generation].theses.append(ThesisView(thesis))
+            case notices.ThesisStarted(thesis):
+                self._set(thesis, "speaking")
+            case notices.ThesisSpoken(thesis, start_s, end_s):
+                self._set(thesis, "spoken", start_s, end_s)
+            case notices.ThesisCut(thesis):
+                self._set(thesis, "cut")
+            case notices.ThesisFailed(thesis, reason):
+                self._set(thesis, "failed", note=reason)
+            case notices.TurnEnded():
+                return self._ended(notice)
+            case notices.BackendFailed():
+                if self.keep:
+                    self.failures.append(notice)
+            case _:
+                pass
+        return None
+
+    def _heard(self, utterance: Utterance, generation: int, ignored: str) -> IgnoredUtterance | None:
+        self.speaking = False
+        if self.keep:
+            self.utterances.append(utterance)
+        if ignored:
+            settled = IgnoredUtterance(utterance, ignored)
+            if self.keep:
+                self.ignored.append(settled)
+            return settled
+        turn = self._open[generation] = TurnView(generation, utterance)
+        if self.keep:
+            self.turns.append(turn)
+        return None
+
+    def _ended(self, notice: notices.TurnEnded) -> TurnView | None:
+        turn = self._open.pop(notice.generation, None)
+        if turn is not None:
+            turn.outcome, turn.detail, turn.times = notice.outcome, notice.detail, notice.times
+            for view in turn.theses:
+                if view.state == "speaking":
+                    view.state = "cut"
+                elif view.state == "waiting":
+                    view.state = "dropped"
+        return turn
+
+    def _set(
+        self,
+        thesis: Thesis,
+        state: ThesisState,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        note: str = "",
+    ) -> None:
+        turn = self._open.get(thesis.generation)
+        for view in turn.theses if turn else ():
+            if view.thesis.number == thesis.number:
+                view.state, view.start_s, view.end_s, view.note = state, start_s, end_s, note
