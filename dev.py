@@ -202,7 +202,8 @@ def with_progress(words: str, command: Sequence[str]) -> None:
     print(f"\r{words} ... {'done' if code == 0 else 'failed'} in {time.monotonic() - started:.0f} s", file=sys.stderr)
     if code != 0:
         tail = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
-        raise SetupError("\n".join([*tail, "", f"the installation failed; the whole log is {LOG}"]))
+        print(*tail, "", sep="\n", file=sys.stderr)
+        raise SetupError(f"the installation failed; the whole log is {LOG}")
 
 
 def show_seconds(words: str, started: float, done: threading.Event) -> None:
