@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from sottovoce.app.reference import ENV_ALIASES, ENV_PREFIX, Setting, settings
 from sottovoce.app.settings import APP_NAME, SECTIONS, Config
 from sottovoce.app.toml_lines import key_lines, line_of, syntax_error_place
+from sottovoce.app.toml_text import toml_value
 from sottovoce.core.errors import ConfigError
 
 CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
@@ -131,7 +132,8 @@ def config_path(path: Path | None, env: Mapping[str, str]) -> Path:
     """The file of settings in effect: ``path``, or SOTTOVOCE_CONFIG, or the default."""
     if path is not None:
         return path
-    return Path(env[CONFIG_ENV]).expanduser() if env.get(CONFIG_ENV) else default_config_path()
+    given = env.get(CONFIG_ENV)
+    return Path(os.path.expanduser(given)) if given else default_config_path()
 
 
 def load(path: Path | None = None, env: Mapping[str, str] | None = None, overrides: Iterable[Override] = ()) -> Loaded:
@@ -207,7 +209,7 @@ def _build(
 
 
 def _from_file(file: Path, problems: list[Problem], *, must_exist: bool) -> list[_Given]:
-    shown = _shown(file)
+    shown = shown_path(file)
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise ConfigProblems([Problem("", Origin("file", shown), "larger than 1 MiB: this is no file of settings")])
@@ -289,13 +291,8 @@ def _unknown_variable(name: str, known: list[str]) -> list[Problem]:
 
 
 def _not_allowed(setting: Setting, item: _Given) -> Problem:
-    value = f'"{item.value}"' if isinstance(item.value, str | Path) else _toml_word(item.value)
-    message = f"{setting.key} = {value} is not allowed; allowed: {setting.allowed}"
+    message = f"{setting.key} = {toml_value(item.value)} is not allowed; allowed: {setting.allowed}"
     return Problem(setting.key, item.origin, message)
-
-
-def _toml_word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _nearest(name: str, known: Iterable[str], shape: str = "{}") -> str:
@@ -303,7 +300,7 @@ def _nearest(name: str, known: Iterable[str], shape: str = "{}") -> str:
     return f"; did you mean {shape.format(near[0])}?" if near else ""
 
 
-def _shown(file: Path) -> str:
+def shown_path(file: Path) -> str:
     """The path as a person writes it."""
     try:
         return f"~{os.sep}{file.relative_to(Path.home())}" if file.is_absolute() else str(file)

@@ -15,7 +15,9 @@ APP_NAME = "sottovoce"
 
 
 def _device(value: object) -> object:
-    """A number written as text, as it comes from the environment, is a device id."""
+    """A number written as text, as it comes from the environment, is a device id; "" is the default device."""
+    if value == "":
+        return None
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
@@ -33,7 +35,10 @@ def _path(value: object, info: ValidationInfo) -> object:
         return None
     if not isinstance(value, str | Path):
         return value
-    return Path((info.context or {}).get("folder", ""), Path(value).expanduser())
+    try:
+        return Path((info.context or {}).get("folder", ""), Path(value).expanduser())
+    except RuntimeError as error:  # "~somebody", and there is no such person
+        raise ValueError(str(error)) from error
 
 
 def _allowed(text: str) -> Any:
@@ -47,7 +52,7 @@ def _backend(kind: str, default: str, description: str) -> Any:
 
 
 Device: TypeAlias = Annotated[
-    int | str, BeforeValidator(_device), _allowed('a device id, a name or a part of it, or "" for the default')
+    int | str | None, BeforeValidator(_device), _allowed('a device id, a name or a part of it, or "" for the default')
 ]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=2)]
 Latency: TypeAlias = Annotated[
@@ -75,8 +80,8 @@ class Section(BaseModel):
 class AudioSettings(Section):
     """Devices, and how audio moves between them and the engine."""
 
-    input: Device = Field(default="", description="Device to listen to, or the default of the system.")
-    output: Device = Field(default="", description="Device to speak to, or the default of the system.")
+    input: Device = Field(default=None, description="Device to listen to, or the default of the system.")
+    output: Device = Field(default=None, description="Device to speak to, or the default of the system.")
     blocksize: int = Field(default=256, ge=0, le=8192, description="Frames of one callback; 0 lets the device choose.")
     latency: Latency = Field(default="low", description="Latency asked of the device; higher bears a busier machine.")
     resample_mode: Literal["callback", "producer", "off"] = Field(
@@ -121,10 +126,13 @@ class VadSettings(Section):
     )
     pre_roll_ms: int = Field(default=300, ge=0, le=2000, description="How much is kept from before speech was noticed.")
     hang_over_ms: int = Field(
-        default=500,
+        default=600,
         ge=100,
         le=3000,
         description="How long a silence ends a segment; shorter answers sooner, longer bears pauses.",
+    )
+    tail_ms: int = Field(
+        default=300, ge=0, le=3000, description="How much of that silence is given to the recogniser, which needs some."
     )
     max_segment_s: float = Field(default=30.0, ge=2, le=300, description="A longer segment is cut here.")
 
@@ -198,7 +206,7 @@ class SessionSettings(Section):
     )
     transcripts: Literal["keep", "redact", "off"] = Field(
         default="keep",
-        description="What becomes of what was said: kept, kept with names and numbers blanked, or not kept.",
+        description="What becomes of the words said and answered: kept, only their lengths kept, or nothing.",
     )
 
 
