@@ -3,9 +3,15 @@ from sottovoce.native.ring import Ring
 from sottovoce.native.telemetry import Histogram
 
 class PlaybackCallback:
-    """What one playback stream's callback touches; made anew for every stream that is opened."""
+    """What one playback stream's callback touches; made anew for every stream that is opened.
 
-    def __init__(self, mixer: Mixer, generation: int) -> None: ...
+    `samplerate` and `channels` are those that the device was opened with (0: the mixer's own). Where they differ from
+    the mixer's (a device that refused the wanted format, or another device after a recreate: SPEC A7, A8, A13), the
+    callback renders the mixer at its own format into scratch memory, resamples it linearly and maps the channels, so
+    that speed and pitch stay right; bit-identical for any blocksize, resampler state per stream, no allocation.
+    """
+
+    def __init__(self, mixer: Mixer, generation: int, samplerate: int = 0, channels: int = 0) -> None: ...
     @property
     def address(self) -> int: ...
     @property
