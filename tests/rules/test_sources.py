@@ -125,3 +125,11 @@ def test_broken_link_is_found(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert list(broken_links(page)) == ["page.md: missing.md", "page.md: other.md#nothing", "page.md: no.svg"]
+
+
+def test_readme_begins_with_the_two_commands() -> None:
+    commands = [line.removeprefix("$ ") for line in read(ROOT / "README.md").splitlines() if "python3 dev.py" in line]
+    assert [command.split("  ")[0].strip() for command in commands[:2]] == [
+        "python3 dev.py demo",
+        "python3 dev.py test",
+    ]
