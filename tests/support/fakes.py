@@ -52,6 +52,8 @@ class ScriptedInput:
 class BlockSegmenter:
     """Takes every block for a segment."""
 
+    speaking = False
+
     def __init__(self) -> None:
         self._at_s = 0.0
         self._number = 0
@@ -147,6 +149,8 @@ class ToneSynthesizer:
 
 class SteppedOutput:
     """A voice output that plays as the test says: at once, or only what :meth:`play` lets through."""
+
+    output_latency_s = 0.0
 
     def __init__(self, instant: bool = True, room_s: float = 1e9) -> None:
         self._instant = instant

@@ -37,9 +37,7 @@ class Journal:
             case notices.UtteranceHeard(utterance, generation, ignored):
                 self._heard(utterance, generation, ignored)
             case notices.ThesisAdded(thesis):
-                made = ThesisChanged(
-                    thesis.generation, thesis.number, thesis.text, thesis.source, ThesisStatus.MADE
-                )
+                made = ThesisChanged(thesis.generation, thesis.number, thesis.text, thesis.source, ThesisStatus.MADE)
                 self._put(made)
             case notices.ThesisStarted(thesis, at_ns):
                 self._change(thesis, ThesisStatus.PLAYING, start_s=(at_ns - self.started_ns) / 1e9)

@@ -77,7 +77,7 @@ class SessionView:
         match notice:
             case notices.SpeechBegan():
                 self.speaking = True
-            case notices.SpeechIgnored():
+            case notices.SpeechEnded():
                 self.speaking = False
             case notices.InputProgress(heard_s):
                 self.heard_s = heard_s

@@ -11,7 +11,7 @@ from sottovoce.assistant.ports import AudioInput
 from sottovoce.core.clock import Clock
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.types import Mono
-from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechIgnored, SpeechStarted
+from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechStarted
 
 #: Seconds of input between two notices of progress.
 PROGRESS_EVERY_S = 1.0
@@ -28,6 +28,9 @@ class TimedSegment:
 
 class SegmentSource(Protocol):
     """What the ear needs of a segmenter."""
+
+    @property
+    def speaking(self) -> bool: ...
 
     def feed(self, chunk: Mono) -> Sequence[SegmenterEvent]: ...
 
@@ -74,6 +77,7 @@ class Ear:
         self._clock = clock
         self._stream_clock = StreamClock()
         self._frames = 0
+        self._speaking = False
         self._next_progress_s = 0.0
 
     def run(self) -> None:
@@ -98,16 +102,19 @@ class Ear:
             self._notify(notices.InputProgress(self._heard_s))
 
     def _pass_on(self, events: Sequence[SegmenterEvent]) -> None:
+        was_speaking = self._speaking
         for event in events:
             match event:
                 case SpeechStarted():
+                    was_speaking = True
                     self._notify(notices.SpeechBegan(event.at_s))
-                case SpeechIgnored():
-                    self._notify(notices.SpeechIgnored(event.start_s, event.end_s, event.reason))
                 case Segment():
                     self._queue(event)
                 case _:
                     assert_never(event)
+        self._speaking = self._segmenter.speaking
+        if was_speaking and not self._speaking:
+            self._notify(notices.SpeechEnded(self._heard_s))
 
     def _queue(self, segment: Segment) -> None:
         ready_ns = self._clock.now_ns()

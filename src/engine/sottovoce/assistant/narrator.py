@@ -89,7 +89,7 @@ class Narrator:
         with self._beginning:
             token.cancel.cancel()
             if token.output_generation is not None:
-                token.heard_s = self._output.played_s
+                token.heard_s = self._heard_s
                 self._output.flush()
 
     def close(self) -> None:
@@ -168,28 +168,32 @@ class Narrator:
         if self._token is None or not self._marks:
             return
         with self._beginning:  # once given up, the output counts for somebody else
-            played_s = None if self._token.cancel.cancelled else self._output.played_s
-        if played_s is None:
+            heard_s = None if self._token.cancel.cancelled else self._heard_s
+        if heard_s is None:
             self._settle_cut()
         else:
-            self._advance_to(played_s)
+            self._advance_to(heard_s)
 
-    def _advance_to(self, played_s: float) -> None:
+    @property
+    def _heard_s(self) -> float:
+        return max(0.0, self._output.played_s - self._output.output_latency_s)
+
+    def _advance_to(self, heard_s: float) -> None:
         while self._marks:
             mark = self._marks[0]
-            if not mark.started and (played_s > mark.start_s or mark.end_s == mark.start_s):
+            if not mark.started and (heard_s > mark.start_s or mark.end_s == mark.start_s):
                 mark.started = True
-                self._post(ThesisStarted(mark.thesis, self._moment_of(mark.start_s, played_s)))
-            if mark.end_s is None or played_s < mark.end_s:
+                self._post(ThesisStarted(mark.thesis, self._moment_of(mark.start_s, heard_s)))
+            if mark.end_s is None or heard_s < mark.end_s:
                 return
             self._marks.popleft()
             self._heard += 1
             self._post(ThesisSpoken(mark.thesis, mark.start_s, mark.end_s))
 
-    def _moment_of(self, position_s: float, played_s: float) -> int:
+    def _moment_of(self, position_s: float, heard_s: float) -> int:
         if position_s == 0.0 and self._output.first_frame_ns:
-            return self._output.first_frame_ns
-        return self._clock.now_ns() - round((played_s - position_s) * 1e9)
+            return self._output.first_frame_ns + round(self._output.output_latency_s * 1e9)
+        return self._clock.now_ns() - round((heard_s - position_s) * 1e9)
 
     def _settle_cut(self) -> None:
         """Say what had been heard of a turn that was given up."""

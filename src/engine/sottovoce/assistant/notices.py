@@ -18,12 +18,10 @@ class SpeechBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechIgnored:
-    """What had begun at ``start_s`` was over at ``end_s``, and too short or too noisy to be a question."""
+class SpeechEnded:
+    """Whoever spoke has stopped, ``at_s`` seconds into the input; what was said may prove too short to count."""
 
-    start_s: float
-    end_s: float
-    reason: str
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class BackendFailed:
 
 Notice: TypeAlias = (
     SpeechBegan
-    | SpeechIgnored
+    | SpeechEnded
     | InputProgress
     | SegmentDropped
     | UtteranceHeard

@@ -34,12 +34,17 @@ class VoiceOutput(Protocol):
 
     @property
     def played_s(self) -> float:
-        """Seconds of the current generation that have been played."""
+        """Seconds of the current generation that have been given to the device."""
         ...
 
     @property
     def first_frame_ns(self) -> int:
-        """When the first frame of the current generation was played (monotonic ns); 0 if not yet."""
+        """When the first frame of the current generation was given to the device (monotonic ns); 0 if not yet."""
+        ...
+
+    @property
+    def output_latency_s(self) -> float:
+        """From a frame being played to it being heard, in seconds."""
         ...
 
     def write(
@@ -57,7 +62,7 @@ class VoiceOutput(Protocol):
         ...
 
     def drain(self, timeout_s: float | None = None, cancel: CancelToken | None = None) -> bool:
-        """Wait until all that is queued has been played; False if it has not in ``timeout_s``."""
+        """Wait until all that is queued has been heard; False if it has not in ``timeout_s``."""
         ...
 
 

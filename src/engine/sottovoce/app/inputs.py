@@ -1,0 +1,129 @@
+"""Ears for the pipeline: a microphone, a recording, or a stage on which the demo asks its questions."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sottovoce.audio.files import AudioFile
+from sottovoce.audio.recorder import Recorder
+from sottovoce.core.clock import Clock, MonotonicClock
+from sottovoce.core.types import Mono
+from sottovoce.core.units import s_to_frames
+
+#: Seconds of one block that is read from a microphone or a stage.
+BLOCK_S = 0.02
+
+#: What is not louder than this is no speech.
+SILENCE = 10 ** (-50 / 20)
+
+
+class MicrophoneInput:
+    """Reads a recorder that has been started, in blocks of :data:`BLOCK_S`."""
+
+    realtime = True
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.samplerate = recorder.samplerate
+        self._recorder = recorder
+        self._block_frames = s_to_frames(BLOCK_S, recorder.samplerate)
+
+    def read(self) -> Mono | None:
+        block = self._recorder.read(self._block_frames)
+        return np.ascontiguousarray(block[:, 0]) if len(block) else None
+
+    def close(self) -> None:
+        self._recorder.close()
+
+
+class FileInput:
+    """Reads a recording as fast as it is wanted."""
+
+    realtime = False
+
+    def __init__(self, file: AudioFile) -> None:
+        self.samplerate = file.samplerate
+        self._chunks: Iterator[Mono] = iter(file)
+        self._closed = False
+
+    def read(self) -> Mono | None:
+        return None if self._closed else next(self._chunks, None)
+
+    def close(self) -> None:
+        self._closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class _StageBlock:
+    audio: Mono
+    last_frame: int | None  # of the speech that ends in this block
+
+
+class StageInput:
+    """Silence at the pace of time, and whatever is said on it.
+
+    Parameters
+    ----------
+    samplerate : int
+        In Hz.
+    room_dbfs : float
+        Level of the room: a little noise, as every microphone hears.
+
+    Attributes
+    ----------
+    ends_ns : list of int
+        When each speech has truly ended (its last sample above :data:`SILENCE`), on the clock, one after another.
+    """
+
+    realtime = True
+
+    def __init__(self, samplerate: int, room_dbfs: float = -70.0, clock: Clock | None = None) -> None:
+        self.samplerate = samplerate
+        self._clock: Clock = clock or MonotonicClock()
+        self._block_frames = s_to_frames(BLOCK_S, samplerate)
+        rng = np.random.default_rng(7)
+        self._room = (10 ** (room_dbfs / 20) * rng.standard_normal(samplerate)).astype(np.float32)
+        self._at_frame = 0
+        self._start_ns = 0
+        self.ends_ns: list[int] = []
+        self._spoken: deque[_StageBlock] = deque()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def say(self, speech: Mono) -> None:
+        """Be heard saying ``speech`` (at the stage's samplerate) from the next block on."""
+        size = self._block_frames
+        blocks = -(-len(speech) // size)
+        padded = np.zeros(blocks * size, np.float32)
+        padded[: len(speech)] = speech
+        loud = np.flatnonzero(np.abs(speech) > SILENCE)
+        last = int(loud[-1]) if len(loud) else 0
+        with self._lock:
+            self._spoken.extend(
+                _StageBlock(audio, last - at * size if last // size == at else None)
+                for at, audio in enumerate(padded.reshape(blocks, size))
+            )
+
+    def read(self) -> Mono | None:
+        self._start_ns = self._start_ns or self._clock.now_ns()
+        end_frame = self._at_frame + self._block_frames
+        due_ns = self._start_ns + round(end_frame * 1e9 / self.samplerate)
+        if self._closed.wait(max(0.0, (due_ns - self._clock.now_ns()) / 1e9)):
+            return None
+        start_frame, self._at_frame = self._at_frame, end_frame
+        room = self._room.take(range(start_frame, end_frame), mode="wrap")
+        with self._lock:
+            spoken = self._spoken.popleft() if self._spoken else None
+        if spoken is None:
+            return room
+        if spoken.last_frame is not None:
+            at_frame = start_frame + spoken.last_frame + 1
+            self.ends_ns.append(self._start_ns + round(at_frame * 1e9 / self.samplerate))
+        return room + spoken.audio
+
+    def close(self) -> None:
+        self._closed.set()

@@ -1,0 +1,168 @@
+"""What a person sees of a session: the question as it was heard, its theses as they are spoken, their times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sottovoce.app.view import IgnoredUtterance, SessionView, ThesisView, TurnView
+from sottovoce.assistant.messages import Utterance
+from sottovoce.assistant.notices import BackendFailed, Notice
+from sottovoce.core.queues import BoundedQueue
+from sottovoce.core.threads import ThreadGroup
+from sottovoce.metrics.stages import Span, TurnTimes, summarize
+
+#: Stages as they are named for the reader, in the order of the critical path.
+STAGE_NAMES: tuple[tuple[Span, str], ...] = (
+    (Span.VAD_END, "end noticed"),
+    (Span.ASR, "recognised"),
+    (Span.FIRST_THESIS, "first thesis"),
+    (Span.TTS_FIRST_AUDIO, "voice"),
+    (Span.FIRST_SAMPLE, "first sample"),
+)
+
+_STYLES = {"speaking": "bold cyan", "waiting": "dim", "cut": "yellow", "failed": "red", "dropped": "dim"}
+_GLYPHS = {"speaking": ("▶", ">"), "cut": ("✂", "/"), "failed": ("✗", "x"), "dropped": ("·", "-")}
+
+
+def clock_time(seconds: float) -> str:
+    """Seconds as ``m:ss`` or ``h:mm:ss``."""
+    minutes, whole = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{whole:02d}" if hours else f"{minutes}:{whole:02d}"
+
+
+class Screen:
+    """An observer that shows a session; drawing happens in a thread of its own, so a slow terminal delays nothing.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw. On a terminal the turn in progress is redrawn in place; elsewhere only what is settled is
+        written, line by line.
+    realtime : bool
+        Whether the times of stages mean anything.
+    quiet : bool
+        Show nothing, only keep the picture.
+    """
+
+    def __init__(
+        self, console: Console, *, realtime: bool, keep: bool = True, status: str = "listening", quiet: bool = False
+    ) -> None:
+        self.view = SessionView(keep=keep)
+        self._console = console
+        self._realtime = realtime
+        self._status = status
+        self._quiet = quiet
+        self._utf8 = (console.encoding or "").lower().startswith("utf")
+        self._queue: BoundedQueue[Notice] = BoundedQueue(4096)
+        self._threads = ThreadGroup(lambda error: None)  # logged by the group; a broken screen must not end a session
+        live = realtime and console.is_terminal and not quiet
+        self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
+
+    def __call__(self, notice: Notice) -> None:
+        self._queue.put(notice)
+
+    def __enter__(self) -> Screen:
+        if self._live:
+            self._live.start()
+        self._threads.start("screen", self._run)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._queue.close()
+        self._threads.join(2.0)
+        if self._live:
+            self._live.stop()
+
+    def _run(self) -> None:
+        self._redraw()
+        while (notice := self._queue.get()) is not None:
+            settled = self.view.apply(notice)
+            if self._quiet:
+                continue
+            if isinstance(notice, BackendFailed):
+                self._console.print(Text(f"{notice.backend}: {notice.message}", style="red"), soft_wrap=True)
+            if isinstance(settled, TurnView):
+                self._console.print(self._turn(settled))
+            elif isinstance(settled, IgnoredUtterance):
+                self._console.print(self._ignored(settled))
+            self._redraw()
+
+    def _redraw(self) -> None:
+        if self._live:
+            self._live.update(self._present(), refresh=True)
+
+    def _present(self) -> RenderableType:
+        dot = "●" if self._utf8 else "*"
+        doing = "hearing somebody" if self.view.speaking else self._status
+        style = "bold red" if self.view.speaking else "red"
+        status = Text.assemble((f"{dot} ", style), doing, (f"  {clock_time(self.view.heard_s)}", "dim"))
+        return Group(*(self._turn(turn) for turn in self.view.open_turns), status)
+
+    def _turn(self, turn: TurnView) -> RenderableType:
+        rows: list[RenderableType] = [self._question(turn.question, style="bold")]
+        rows += [self._thesis(thesis) for thesis in turn.theses]
+        if turn.outcome == "no answer":
+            rows.append(Text("      nothing in the notes about this", style="dim"))
+        elif turn.outcome == "failed":
+            rows.append(Text(f"      no answer: {turn.detail}", style="red"))
+        elif turn.outcome in ("interrupted", "superseded"):
+            rows.append(Text(f"      {turn.outcome} by the next question", style="yellow"))
+        if turn.times is not None and self._realtime and turn.times.total_ms is not None:
+            rows.append(self._times(turn.times, turn.times.total_ms))
+        return Group(*rows)
+
+    def _question(self, utterance: Utterance, style: str) -> Text:
+        return Text.assemble((f"{clock_time(utterance.start_s):>5} ", "dim"), (utterance.text, style))
+
+    def _ignored(self, ignored: IgnoredUtterance) -> Text:
+        line = self._question(ignored.utterance, style="dim")
+        return line.append(f"{' ' if ignored.utterance.text else ''}({ignored.reason})", style="dim italic")
+
+    def _thesis(self, view: ThesisView) -> Text:
+        glyph = _GLYPHS.get(view.state, (" ", " "))[0 if self._utf8 else 1]
+        style = _STYLES.get(view.state, "")
+        line = Text.assemble((f"    {glyph} {view.thesis.number} ", style or "cyan"), (view.thesis.text, style))
+        return line.append(f" ({view.note})", style="red") if view.note else line
+
+    def _times(self, times: TurnTimes, total_ms: float) -> Text:
+        spans = times.spans_ms()
+        between = " · " if self._utf8 else " + "
+        parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if span in spans)
+        arrow = "→" if self._utf8 else "="
+        return Text.assemble(
+            (f"      {parts} {arrow} ", "dim"), (f"{total_ms:.0f} ms", "green"), (" to the first sound", "dim")
+        )
+
+
+def summary_table(turns: Sequence[TurnView]) -> Table:
+    """One line a question with the milliseconds of each stage, and their medians."""
+    table = Table(title="From the end of the question to the first sound, in ms", title_justify="left")
+    table.add_column("question", overflow="fold")
+    table.add_column("theses", justify="right")
+    for _, name in STAGE_NAMES:
+        table.add_column(name, justify="right")
+    table.add_column("total", justify="right", style="green")
+    spans = [span for span, _ in STAGE_NAMES] + [Span.TOTAL]
+
+    def cells(value: Callable[[Span], float | None]) -> list[str]:
+        return ["" if (ms := value(span)) is None else f"{ms:.0f}" for span in spans]
+
+    timed = [turn.times for turn in turns if turn.times is not None]
+    for turn in turns:
+        spoken = sum(view.state == "spoken" for view in turn.theses)
+        times = turn.times
+        table.add_row(turn.question.text, f"{spoken}/{len(turn.theses)}", *(cells(times.span_ms) if times else ()))
+    if len(timed) > 1:
+        medians = summarize(timed).spans
+        table.add_section()
+        table.add_row("median", "", *cells(lambda span: medians[span].median_ms if span in medians else None))
+    return table

@@ -1,0 +1,190 @@
+"""The only place that chooses backends: from settings to loaded parts, and from parts to a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sottovoce.app.settings import Config
+from sottovoce.assistant.notices import Notice
+from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
+from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
+from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.player import Player
+from sottovoce.audio.recorder import Recorder
+from sottovoce.core.errors import NotesError
+from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.llm.base import Generator
+from sottovoce.speech.notes.index import NotesIndex
+from sottovoce.speech.notes.note import NotesWarning
+from sottovoce.speech.notes.reader import read_notes
+from sottovoce.speech.registry import open_generator, open_recognizer, open_synthesizer
+from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
+from sottovoce.speech.speaker import NotEnrolled
+from sottovoce.speech.tts.base import Synthesizer
+from sottovoce.speech.vad import open_vad
+
+#: The samplerate (Hz) at which the assistant listens.
+EAR_SAMPLERATE = 16_000
+
+#: The samplerate (Hz) at which it speaks, whatever the voice's own is.
+PLAYER_SAMPLERATE = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Everything heavy, loaded once and used by one pipeline after another."""
+
+    recognizers: Sequence[Recognizer]
+    generator: Generator
+    synthesizer: Synthesizer
+    questions: tuple[str, ...]
+    warnings: tuple[NotesWarning, ...]
+
+    def close(self) -> None:
+        for recognizer in self.recognizers:
+            recognizer.close()
+        self.generator.close()
+        self.synthesizer.close()
+
+
+def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
+    """Read the notes and load every backend, at the same time where one does not need the other.
+
+    Parameters
+    ----------
+    config : Config
+        Which backends, and their settings.
+    say : callable
+        Told, in a few words and from any thread, what has been loaded.
+
+    Raises
+    ------
+    NotesError
+        No notes are given, or they cannot be read.
+    BackendError
+        A backend cannot be loaded, or its extra is not installed.
+    """
+    path = config.notes.path
+    if path is None:
+        raise NotesError(
+            "no notes are given to answer from",
+            path=Path(),
+            hint="name a folder of Markdown files with --notes DIR, or set notes.path",
+        )
+    recognizers = [open_recognizer(config.asr.backend, language=config.asr.language) for _ in range(config.asr.workers)]
+    tts = config.tts
+    synthesizer = open_synthesizer(tts.backend, voice=tts.voice, speed=tts.speed, volume=tts.volume)
+    with ThreadPoolExecutor(thread_name_prefix="sottovoce-load") as pool:
+        voice = pool.submit(_warm, synthesizer, "voice", say)
+        notes = read_notes(path)
+        index = NotesIndex(notes.notes)
+        say(f"{len(notes.notes)} notes")
+        generator = open_generator(config.llm.backend, index=index)
+        generator.warm()
+        questions = index.questions()
+        hearing = [pool.submit(_warm_recognizer, recognizer, questions) for recognizer in recognizers]
+        for future in hearing:
+            future.result()
+        say("recogniser")
+        voice.result()
+    return Backends(recognizers, generator, synthesizer, questions, notes.warnings)
+
+
+def open_player(config: Config) -> Player:
+    """The output that the settings name; not started yet."""
+    audio = config.audio
+    return Player(
+        PLAYER_SAMPLERATE,
+        2,
+        device=audio.output,
+        blocksize=audio.blocksize,
+        latency=audio.latency,
+        resample_mode=audio.resample_mode,
+        prefer_stream_rate=audio.prefer_stream_rate,
+        policy=_policy(config),
+    )
+
+
+def open_recorder(config: Config) -> Recorder:
+    """The input that the settings name, at :data:`EAR_SAMPLERATE`; not started yet."""
+    audio = config.audio
+    return Recorder(
+        EAR_SAMPLERATE,
+        1,
+        device=audio.input,
+        blocksize=audio.blocksize,
+        latency=audio.latency,
+        policy=_policy(config),
+    )
+
+
+def _policy(config: Config) -> LifecyclePolicy:
+    audio = config.audio
+    return LifecyclePolicy(
+        device_query_cooldown_s=audio.device_query_cooldown_s, max_recreate_per_minute=audio.max_recreate_per_minute
+    )
+
+
+def make_pipeline(
+    config: Config,
+    backends: Backends,
+    source: AudioInput,
+    output: VoiceOutput,
+    observers: Sequence[Observer],
+    *,
+    lossless: bool,
+) -> Pipeline:
+    """Connect an ear and a voice through the backends; the pipeline is not started.
+
+    Parameters
+    ----------
+    source : AudioInput
+        At :data:`EAR_SAMPLERATE`.
+    output : VoiceOutput
+        At the synthesiser's samplerate.
+    observers : sequence of Observer
+        Told everything, in this order.
+    lossless : bool
+        True for recordings, False for what happens now.
+    """
+    vad = config.vad
+    segmenter = Segmenter(
+        open_vad(vad.backend),
+        SegmenterSettings(
+            pre_roll_ms=vad.pre_roll_ms,
+            hang_over_ms=vad.hang_over_ms,
+            min_segment_ms=vad.min_segment_ms,
+            max_segment_s=vad.max_segment_s,
+            threshold=vad.threshold,
+        ),
+    )
+    parts = Parts(
+        source, segmenter, NotEnrolled(), backends.recognizers, backends.generator, backends.synthesizer, output
+    )
+    settings = PipelineSettings(
+        lossless=lossless,
+        language=config.llm.language,
+        max_theses=config.llm.max_theses,
+        segment_queue=config.asr.queue_segments,
+        synthesis_threads=config.tts.workers,
+        pause_s=config.turn.pause_between_theses_ms / 1000,
+    )
+
+    def observe(notice: Notice) -> None:
+        for observer in observers:
+            observer(notice)
+
+    return Pipeline(parts, settings, observe)
+
+
+def _warm(backend: Synthesizer, name: str, say: Callable[[str], None]) -> None:
+    backend.warm()
+    say(name)
+
+
+def _warm_recognizer(recognizer: Recognizer, questions: tuple[str, ...]) -> None:
+    recognizer.warm()
+    recognizer.adapt(questions)
