@@ -62,7 +62,6 @@ def accept_shared_options(command: click.Command) -> click.Command:
     if isinstance(command, click.Group):
         for child in command.commands.values():
             accept_shared_options(child)
-        return command
     taken = {name for parameter in command.params for name in parameter.opts}
     for option in shared_options():
         if taken.isdisjoint(option.opts):

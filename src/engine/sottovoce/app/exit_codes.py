@@ -70,4 +70,6 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code that ``error`` ends the process with."""
+    if isinstance(error, DeviceError) and isinstance(error.__cause__, (ImportError, OSError)):
+        return ExitCode.MISSING  # not a device failed, but PortAudio itself could not be loaded
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.INTERNAL)

@@ -41,8 +41,12 @@ def key_lines(text: str) -> dict[Path, int]:
 
 
 def line_of(path: Path, lines: dict[Path, int]) -> int | None:
-    """The line of a key, or of the innermost table around it that has one."""
-    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+    """The line of a key: its own, or that of the first key below it, or of the innermost table around it."""
+    for end in range(len(path), 0, -1):
+        below = [line for key, line in lines.items() if key[:end] == path[:end]]
+        if below:
+            return min(below)
+    return None
 
 
 def syntax_error_place(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, int]:

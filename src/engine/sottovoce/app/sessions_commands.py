@@ -1,0 +1,235 @@
+"""``sottovoce sessions``: what has been kept of earlier sessions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sottovoce.app.context import AppContext
+from sottovoce.core.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sottovoce.session.records import SessionRecord, SessionSummary, TurnRecord, UtteranceRecord
+    from sottovoce.session.store import SessionStore
+
+#: What people call the formats, and what :mod:`sottovoce.session.export` does.
+_FORMATS = {"md": "markdown", "json": "json", "srt": "srt"}
+
+
+@click.group("sessions")
+def command() -> None:
+    """List, show, export or delete what was kept of earlier sessions.
+
+    What is kept is set by session.store and session.transcripts; audio never is.
+    """
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most sessions shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_sessions(app: AppContext, limit: int, as_json: bool) -> None:
+    """List sessions, the newest first."""
+    path = app.config.session.path
+    sessions: Sequence[SessionSummary] = ()
+    if path.exists():  # asking must not make a database
+        with _store(app) as store:
+            sessions = store.sessions(limit)
+    if as_json:
+        app.print_json([_as_json(summary) for summary in sessions])
+    elif sessions:
+        _show_list(app, sessions)
+    else:
+        app.console.print(f"no sessions are kept in {path}", markup=False, soft_wrap=True)
+
+
+@command.command("show")
+@click.argument("session_id", metavar="ID", type=click.IntRange(1))
+@click.pass_obj
+def show(app: AppContext, session_id: int) -> None:
+    """Show what was heard and answered, and how long each stage took."""
+    with _store(app) as store:
+        _show_session(app, store.session(session_id))
+
+
+@command.command("export")
+@click.argument("session_id", metavar="ID", type=click.IntRange(1))
+@click.option("--format", "kind", type=click.Choice(list(_FORMATS)), help="Default: by the name of FILE, else md.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write here, not to stdout."
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.pass_obj
+def export(app: AppContext, session_id: int, kind: str | None, out: Path | None, force: bool) -> None:
+    """Write a session as Markdown, JSON or subtitles. The file is readable by you alone."""
+    from sottovoce.session.export import FORMATS
+
+    if kind is None:
+        suffix = out.suffix.lower().removeprefix(".") if out is not None else ""
+        kind = suffix if suffix in _FORMATS else "md"
+    with _store(app) as store:
+        text = FORMATS[_FORMATS[kind]](store.session(session_id))
+    if out is None:
+        click.echo(text, nl=not text.endswith("\n"))
+    else:
+        _write_private(out, text, overwrite=force)
+        app.err.print(f"wrote {out}", markup=False, soft_wrap=True)
+
+
+@command.command("delete")
+@click.argument("session_ids", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(app: AppContext, session_ids: tuple[int, ...], yes: bool) -> None:
+    """Delete sessions for good: nothing of them is left in the database."""
+    wanted = list(dict.fromkeys(session_ids))
+    with _store(app) as store:
+        for session_id in wanted:
+            store.session(session_id)  # all or nothing: an unknown one ends it here
+        if not yes:
+            _confirm(wanted)
+        for session_id in wanted:
+            store.delete(session_id)
+            app.console.print(f"deleted session {session_id}")
+
+
+@contextmanager
+def _store(app: AppContext) -> Iterator[SessionStore]:
+    from sottovoce.session.store import SessionStore
+
+    path = app.config.session.path
+    if not path.exists():
+        raise StoreError(f"there is no session store at {path}", path=path, hint="a first session makes it")
+    with SessionStore(path, transcripts=app.config.session.transcripts) as store:
+        yield store
+
+
+def _confirm(session_ids: Sequence[int]) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on; say --yes")
+    named = ", ".join(map(str, session_ids))
+    click.confirm(f"Delete session{'s' if len(session_ids) > 1 else ''} {named} for good?", abort=True)
+
+
+def _write_private(file: Path, text: str, *, overwrite: bool) -> None:
+    """Write a file that nobody else may read, from its first byte on."""
+    try:
+        if overwrite:
+            file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as opened:
+            opened.write(text)
+    except FileExistsError as error:
+        raise ConfigError(f"{file} exists and is left as it is", key="--out", hint="say --force") from error
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}", key="--out") from error
+
+
+def _show_list(app: AppContext, sessions: Sequence[SessionSummary]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("id", justify="right")
+    table.add_column("started", no_wrap=True)
+    table.add_column("kind")
+    for name in ("length", "heard", "answered", "theses"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("ended")
+    for item in sessions:
+        counts = (str(item.utterances), str(item.turns), str(item.theses))
+        ended = item.outcome or "no end noted"
+        table.add_row(str(item.id), _local(item.started), item.kind, _length(item.length_s), *counts, ended)
+    app.console.print(table)
+
+
+def _show_session(app: AppContext, record: SessionRecord) -> None:
+    from rich.text import Text
+
+    summary = record.summary
+    title = f"session {summary.id}, {summary.kind}, {_local(summary.started)}"
+    app.console.print(
+        Text.assemble((title, "bold"), f", {_length(summary.length_s)}, {summary.outcome or 'no end noted'}")
+    )
+    if summary.notes:
+        app.console.print(f"notes: {summary.notes}", style="dim", markup=False, soft_wrap=True)
+    answers: dict[int | None, list[TurnRecord]] = {}
+    heard = {utterance.number for utterance in record.utterances}
+    for turn in record.turns:
+        answers.setdefault(turn.utterance if turn.utterance in heard else None, []).append(turn)
+    for utterance in record.utterances:
+        app.console.print()
+        app.console.print(_said(utterance))
+        for turn in answers.get(utterance.number, ()):
+            _show_turn(app, turn)
+    for turn in answers.get(None, ()):
+        app.console.print(Text("\na question that was not stored", "dim"))
+        _show_turn(app, turn)
+    for event in record.events:
+        detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
+        app.console.print(Text(f"{_clock(event.at_s)}  {event.kind}: {detail}", "yellow"))
+
+
+def _said(utterance: UtteranceRecord) -> object:
+    from rich.text import Text
+
+    line = Text.assemble((f"{_clock(utterance.start_s)}  {utterance.speaker}: ", "dim"), str(utterance.words))
+    if utterance.ignored:
+        line.append(f"  (not answered: {utterance.ignored})", "dim")
+    return line
+
+
+def _show_turn(app: AppContext, turn: TurnRecord) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for thesis in turn.theses:
+        line = Text.assemble((f"{thesis.number}. ", "cyan"), str(thesis.words))
+        if thesis.status != "heard":
+            line.append(f"  [{thesis.status}]", "yellow")
+        if thesis.source.text:
+            line.append(f"  {thesis.source}", "dim")
+        app.console.print(Padding(line, (0, 0, 0, 7), expand=False))
+    if not turn.theses:
+        app.console.print(f"       {turn.outcome or 'no end noted'}", style="yellow")
+    if turn.stages:
+        times = "  ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in turn.stages)
+        app.console.print(Padding(Text(times, "dim"), (0, 0, 0, 7), expand=False))
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _length(length_s: float | None) -> str:
+    return "-" if length_s is None else _clock(length_s)
+
+
+def _clock(at_s: float) -> str:
+    minutes, seconds = divmod(int(max(0.0, at_s)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def _as_json(summary: SessionSummary) -> dict[str, object]:
+    return {
+        "id": summary.id,
+        "kind": summary.kind,
+        "started": summary.started.isoformat(),
+        "ended": None if summary.ended is None else summary.ended.isoformat(),
+        "length_s": summary.length_s,
+        "outcome": summary.outcome,
+        "notes": summary.notes,
+        "utterances": summary.utterances,
+        "turns": summary.turns,
+        "theses": summary.theses,
+    }
