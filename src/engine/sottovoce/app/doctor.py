@@ -65,9 +65,12 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         Reads the settings; if they are wrong, everything else is looked at with the defaults.
     """
     yield _python()
-    yield _package()
+    package = _package()
+    yield package
     loaded, settings = _settings(load)
     yield settings
+    if package.state != "ok":  # nothing below loads without it
+        return
     config = loaded.config if loaded is not None else _defaults()
     yield _portaudio()
     yield _device(config, "output")

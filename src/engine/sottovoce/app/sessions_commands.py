@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -78,7 +79,9 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
         kind = suffix if suffix in _FORMATS else "md"
     with _store(app) as store:
         text = FORMATS[_FORMATS[kind]](store.session(session_id))
-    if out is None:
+    if out is None and kind == "json":
+        app.print_json(json.loads(text))  # which knows what the terminal can show
+    elif out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
         _write_private(out, text, overwrite=force)

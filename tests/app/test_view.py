@@ -1,0 +1,120 @@
+"""What a person is told of a session: the picture, the screen, the journal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from sottovoce.app.journal import Journal
+from sottovoce.app.show import Screen, clock_time, summary_table
+from sottovoce.app.view import IgnoredUtterance, SessionView, TurnView
+from sottovoce.assistant import notices
+from sottovoce.assistant.messages import Thesis, Utterance
+from sottovoce.assistant.notices import Notice
+from sottovoce.metrics.stages import Stage, TurnTimes
+from sottovoce.session.records import ThesisStatus
+from sottovoce.session.store import SessionStore
+
+QUESTION = Utterance(1, "other", "when do we launch", "en", 0.8, 12.0, 14.0, (), "test")
+MUMBLE = Utterance(2, "other", "", "en", None, 20.0, 21.0, (), "test")
+FIRST = Thesis(1, 1, "On the third of June", "Launch (plan.md)")
+SECOND = Thesis(1, 2, "First in Europe", "Launch (plan.md)")
+THIRD = Thesis(1, 3, "Then everywhere", "Launch (plan.md)")
+TIMES = TurnTimes(
+    1,
+    {
+        Stage.SPEECH_END: 1_000_000_000,
+        Stage.SEGMENT_READY: 1_500_000_000,
+        Stage.ASR_START: 1_500_000_000,
+        Stage.ASR_DONE: 1_740_000_000,
+        Stage.FIRST_SAMPLE: 1_800_000_000,
+    },
+)
+
+CUT_SHORT: list[Notice] = [
+    notices.SpeechBegan(12.2),
+    notices.SpeechEnded(14.0),
+    notices.UtteranceHeard(QUESTION, 1, ""),
+    notices.ThesisAdded(FIRST),
+    notices.ThesisAdded(SECOND),
+    notices.ThesisAdded(THIRD),
+    notices.ThesisStarted(FIRST, 1_800_000_000),
+    notices.ThesisSpoken(FIRST, 0.0, 1.5),
+    notices.ThesisStarted(SECOND, 3_500_000_000),
+    notices.UtteranceHeard(MUMBLE, 0, "nothing understood"),
+    notices.TurnEnded(1, "interrupted", "", TIMES),
+    notices.ThesisCut(SECOND, 0.4),
+]
+
+
+def test_view_follows_a_turn_to_its_end() -> None:
+    view = SessionView()
+    settled = [view.apply(notice) for notice in CUT_SHORT]
+    turn = next(item for item in settled if isinstance(item, TurnView))
+    assert [thesis.state for thesis in turn.theses] == ["spoken", "cut", "dropped"]
+    assert turn.outcome == "interrupted"
+    assert view.open_turns == ()
+    assert [item.reason for item in settled if isinstance(item, IgnoredUtterance)] == ["nothing understood"]
+
+
+def test_view_of_a_long_session_keeps_only_what_is_open() -> None:
+    view = SessionView(keep=False)
+    for _ in range(50):
+        for notice in CUT_SHORT:
+            view.apply(notice)
+    assert not view.turns
+    assert not view.utterances
+    assert not view.ignored
+    assert view.open_turns == ()
+
+
+def test_screen_in_a_pipe_writes_what_is_settled_and_no_control_characters() -> None:
+    written = io.StringIO()
+    screen = Screen(Console(file=written, width=100), realtime=True)
+    with screen:
+        for notice in CUT_SHORT:
+            screen(notice)
+    text = written.getvalue()
+    assert "\x1b" not in text
+    assert "0:12 when do we launch" in text
+    assert "1 On the third of June" in text
+    assert "interrupted by the next question" in text
+    assert "(nothing understood)" in text
+    assert "800 ms to the first sound" in text
+
+
+def test_summary_has_the_stages_of_each_question() -> None:
+    written = io.StringIO()
+    turn = TurnView(1, QUESTION, outcome="spoken", times=TIMES)
+    Console(file=written, width=120).print(summary_table([turn, turn]))
+    assert "when do we launch" in written.getvalue()
+    assert "median" in written.getvalue()
+    assert "240" in written.getvalue()
+
+
+def test_journal_keeps_what_was_heard_of_each_thesis(tmp_path: Path) -> None:
+    with SessionStore(tmp_path / "sessions.db") as store:
+        session_id = store.start_session("live")
+        journal = Journal(store, session_id, started_ns=0)
+        for notice in CUT_SHORT:
+            journal(notice)
+        store.end_session(session_id, "ended")
+        assert store.flush(10.0)
+        record = store.session(session_id)
+    theses = record.turns[0].theses
+    assert [thesis.status for thesis in theses] == [
+        ThesisStatus.HEARD,
+        ThesisStatus.INTERRUPTED,
+        ThesisStatus.DROPPED,
+    ]
+    assert [thesis.heard_s for thesis in theses] == [1.5, 0.4, 0.0]
+    assert record.turns[0].outcome == "interrupted"
+    assert {stage.name for stage in record.turns[0].stages} >= {"vad_end", "asr", "total"}
+    assert [utterance.ignored for utterance in record.utterances] == ["", "nothing understood"]
+
+
+def test_clock_time_shows_hours_only_where_there_are_some() -> None:
+    assert clock_time(7.9) == "0:07"
+    assert clock_time(3600 + 62) == "1:01:02"
