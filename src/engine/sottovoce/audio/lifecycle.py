@@ -1,0 +1,351 @@
+"""Decides when a stream is opened, dropped and opened again: events in, commands out, time given.
+
+No I/O, no threads, no clock in here, so every race and every loss of a device is a plain unit test. The shell that
+carries events in and executes commands is ``stream.py``.
+
+::
+
+    CLOSED ──StartAsked──▶ OPENING ──Opened──▶ RUNNING ──StreamDied, DeviceSeen(other)──▶ RECREATING
+       ▲                      │                   ▲                                        │      │
+       └──────OpenFailed──────┘                   └─────────────────Opened─────────────────┘      │
+                                                  ▲                                               ▼
+       CloseAsked leads from anywhere to CLOSED   └──Opened (late)── LOST ◀──OpenFailed, hung, too many
+                                                                      └──DeviceSeen──▶ RECREATING
+
+A generation belongs to one attempt to open a stream. It becomes current once its stream is active; what comes
+from an older one is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from sottovoce.audio.devices import KnownDevice, detect_change
+
+_NS = 1_000_000_000
+
+
+class StreamState(Enum):
+    """Where a stream's owner is."""
+
+    CLOSED = "closed"
+    OPENING = "opening"
+    RUNNING = "running"
+    RECREATING = "recreating"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class LifecyclePolicy:
+    """How eagerly a stream is mended (SPEC A12, A14, A15); every ``_s`` in seconds."""
+
+    device_query_cooldown_s: float = 0.5
+    max_recreate_per_minute: int = 30
+    slow_recreate_s: float = 1.0
+    hung_recreate_s: float = 5.0
+    failure_log_interval_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartAsked:
+    """The owner wants sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAsked:
+    """The owner wants it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The stream of a generation is active."""
+
+    generation: int
+    device: KnownDevice
+    stream_samplerate: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFailed:
+    """The stream of a generation could not be opened."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDied:
+    """The stream of a generation has stopped by itself."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """What a query has found: the device to use, or None."""
+
+    device: KnownDevice | None
+
+
+Event: TypeAlias = StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | DeviceSeen
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Open and start a stream of this generation; answer with Opened or OpenFailed."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropStream:
+    """Silence, stop and close the stream of this generation; it may hang."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDevice:
+    """Look for the device to use; answer with DeviceSeen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Log this."""
+
+    level: int
+    message: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+Command: TypeAlias = OpenStream | DropStream | QueryDevice | Report
+
+
+class Lifecycle:
+    """The state machine of one stream's owner. Not thread-safe: its shell holds a lock around :meth:`handle`.
+
+    Parameters
+    ----------
+    policy : LifecyclePolicy
+        Limits and intervals.
+    content_samplerate : int
+        Rate of the content in Hz; only reported.
+    """
+
+    def __init__(self, policy: LifecyclePolicy, content_samplerate: int) -> None:
+        self.policy = policy
+        self.state = StreamState.CLOSED
+        self.generation = 0
+        #: Generation whose stream is active; 0 if none is.
+        self.current_generation = 0
+        self.last_good: KnownDevice | None = None
+        self.stream_samplerate = 0
+        self.recreates = 0
+        #: Durations in ns of the last successful recreates.
+        self.recreate_durations_ns: deque[int] = deque(maxlen=64)
+        self._content_samplerate = content_samplerate
+        self._attempts_ns: deque[int] = deque()
+        self._attempt_ns = 0
+        self._lost_ns = 0
+        self._reason = ""
+        self._query_not_before_ns = 0
+        self._failures = 0
+        self._failure_reported_ns: int | None = None
+        self._limit_reported = False
+
+    @property
+    def recreating(self) -> bool:
+        return self.state is StreamState.RECREATING
+
+    def handle(self, event: Event, now_ns: int) -> tuple[Command, ...]:
+        """Take an event at a time of a monotonic clock; returns what is to be done, in that order."""
+        match event:
+            case StartAsked():
+                return self._start(now_ns)
+            case CloseAsked():
+                return self._close()
+            case Opened():
+                return self._opened(event, now_ns)
+            case OpenFailed():
+                return self._open_failed(event, now_ns)
+            case StreamDied(generation, reason):
+                if self.state is StreamState.RUNNING and generation == self.current_generation:
+                    return self._recreate(reason, now_ns)
+                return ()
+            case DeviceSeen(device):
+                return self._device_seen(device, now_ns)
+            case Ticked():
+                return self._ticked(now_ns)
+
+    def _start(self, now_ns: int) -> tuple[Command, ...]:
+        if self.state is not StreamState.CLOSED:
+            return ()
+        self.state = StreamState.OPENING
+        self.generation += 1
+        self._attempt_ns = now_ns
+        return (OpenStream(self.generation, "start"),)
+
+    def _close(self) -> tuple[Command, ...]:
+        self.state = StreamState.CLOSED
+        return self._detach()
+
+    def _detach(self) -> tuple[Command, ...]:
+        current, self.current_generation = self.current_generation, 0
+        return (DropStream(current),) if current else ()
+
+    def _opened(self, event: Opened, now_ns: int) -> tuple[Command, ...]:
+        awaited = self.state in (StreamState.OPENING, StreamState.RECREATING, StreamState.LOST)
+        if event.generation != self.generation or not awaited:
+            return (DropStream(event.generation),)
+        first = self.state is StreamState.OPENING
+        self.state = StreamState.RUNNING
+        self.current_generation = event.generation
+        self.last_good = event.device
+        self.stream_samplerate = event.stream_samplerate
+        self._limit_reported = False
+        self._failures = 0
+        if first:
+            return ()
+        self.recreates += 1
+        self.recreate_durations_ns.append(now_ns - self._attempt_ns)
+        slow = now_ns - self._attempt_ns > self.policy.slow_recreate_s * _NS
+        fields: dict[str, object] = {
+            "reason": self._reason,
+            "device_id": event.device.id,
+            "stream_samplerate": event.stream_samplerate,
+            "content_samplerate": self._content_samplerate,
+            "elapsed_ms": (now_ns - self._lost_ns) // 1_000_000,
+            "generation": event.generation,
+        }
+        if slow:
+            return (Report(logging.WARNING, "stream opened again, slowly", fields),)
+        return (Report(logging.INFO, "stream opened again", fields),)
+
+    def _open_failed(self, event: OpenFailed, now_ns: int) -> tuple[Command, ...]:
+        if event.generation != self.generation:
+            return ()
+        if self.state is StreamState.OPENING:
+            self.state = StreamState.CLOSED
+        elif self.state is StreamState.RECREATING:
+            return self._lose(event.reason, now_ns)
+        return ()
+
+    def _lose(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        self.state = StreamState.LOST
+        # 0.5, 1, 2, 3, 3 ... s: a sound server that is away for long uses up no minute's worth of recreates
+        cooldown_s = self.policy.device_query_cooldown_s * min(2**self._failures, 6)
+        self._failures += 1
+        self._query_not_before_ns = now_ns + int(cooldown_s * _NS)
+        return self._failure(reason, now_ns)
+
+    def _failure(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        last_ns = self._failure_reported_ns
+        if last_ns is not None and now_ns - last_ns < self.policy.failure_log_interval_s * _NS:
+            return ()
+        self._failure_reported_ns = now_ns
+        lost_s = round((now_ns - self._lost_ns) / _NS, 1)
+        return (Report(logging.WARNING, "no sound: the device is lost", {"reason": reason, "lost_s": lost_s}),)
+
+    def _recreate(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        if self.state is StreamState.RUNNING:
+            self._lost_ns = now_ns
+            self._reason = reason
+        dropped = self._detach()
+        while self._attempts_ns and now_ns - self._attempts_ns[0] >= 60 * _NS:
+            self._attempts_ns.popleft()
+        if len(self._attempts_ns) >= self.policy.max_recreate_per_minute:
+            return (*dropped, *self._hold_off())
+        self._attempts_ns.append(now_ns)
+        self._attempt_ns = now_ns
+        self.state = StreamState.RECREATING
+        self.generation += 1
+        return (*dropped, OpenStream(self.generation, self._reason))
+
+    def _hold_off(self) -> tuple[Command, ...]:
+        self.state = StreamState.LOST
+        self._query_not_before_ns = self._attempts_ns[0] + 60 * _NS
+        if self._limit_reported:
+            return ()
+        self._limit_reported = True
+        fields: dict[str, object] = {"max_recreate_per_minute": self.policy.max_recreate_per_minute}
+        return (Report(logging.WARNING, "stream opened again too often: waiting", fields),)
+
+    def _device_seen(self, seen: KnownDevice | None, now_ns: int) -> tuple[Command, ...]:
+        change = detect_change(self.last_good, seen)
+        if self.state is StreamState.RUNNING:
+            return self._recreate("another device", now_ns) if change.changed else ()
+        if self.state is not StreamState.LOST:
+            return ()
+        if seen is None:
+            self._query_not_before_ns = now_ns + int(self.policy.device_query_cooldown_s * _NS)
+            return self._failure("there is no device", now_ns)
+        if change.changed or now_ns >= self._query_not_before_ns:
+            return self._recreate(self._reason, now_ns)
+        return ()
+
+    def _ticked(self, now_ns: int) -> tuple[Command, ...]:
+        hung_ns = int(self.policy.hung_recreate_s * _NS)
+        if self.state is StreamState.RECREATING and now_ns - self._attempt_ns > hung_ns:
+            return self._lose(f"opening hangs for over {self.policy.hung_recreate_s:g} s", now_ns)
+        if self.state is StreamState.LOST and now_ns >= self._query_not_before_ns:
+            return (QueryDevice(),)
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the watchdog sees of a stream: ``last_block_ns`` is 0 before the first block."""
+
+    opened_ns: int
+    last_block_ns: int
+    finished: bool
+
+
+class Watchdog:
+    """Tells a dead stream from a slow one.
+
+    Parameters
+    ----------
+    period_s : float
+        Length of a block in seconds. Silent for max(5 periods, 100 ms) is dead.
+    start_limit_s : float
+        How long the first block may take: a sound server may have to be started.
+    """
+
+    def __init__(self, period_s: float, start_limit_s: float = 3.0) -> None:
+        self.limit_ns = int(max(5.0 * period_s, 0.1) * _NS)
+        #: How often :meth:`judge` wants to be asked.
+        self.interval_s = self.limit_ns / _NS / 2
+        self._start_limit_ns = int(start_limit_s * _NS)
+        self._last_look_ns = 0
+        self._counted_from_ns = 0
+
+    def judge(self, health: Health, now_ns: int) -> str:
+        """Why the stream is dead, or nothing.
+
+        A look that comes late says more about this machine than about the stream: a suspended laptop or a starved
+        process had no blocks either. So after a late look, silence counts from that look on.
+        """
+        late = self._last_look_ns > 0 and now_ns - self._last_look_ns > self.limit_ns
+        since_ns = self._counted_from_ns
+        if late:
+            self._counted_from_ns = now_ns
+        self._last_look_ns = now_ns
+        if health.finished:
+            return "the host has ended it"
+        last_sign_ns = health.last_block_ns or health.opened_ns
+        limit_ns = self.limit_ns if health.last_block_ns else self._start_limit_ns
+        excused = late and last_sign_ns > since_ns
+        silent = not excused and now_ns - max(last_sign_ns, since_ns) > limit_ns
+        return "no block arrives" if silent else ""

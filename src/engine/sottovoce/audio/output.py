@@ -1,0 +1,154 @@
+"""Where a mixer's sound goes: a device here, a file in ``wav.py``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sottovoce.audio.host import Host
+from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.portaudio import portaudio_host
+from sottovoce.audio.stream import Latency, StreamConfig, StreamKeeper, StreamRate, StreamReport, negotiate
+from sottovoce.core.errors import StreamError
+from sottovoce.native.callback import PlaybackCallback
+from sottovoce.native.mixer import Mixer
+
+
+class Feed(Protocol):
+    """What an output plays."""
+
+    @property
+    def mixer(self) -> Mixer: ...
+
+    def has_audio(self) -> bool:
+        """Whether the next block would hold sound, or acknowledge a flush."""
+        ...
+
+    def progressed(self) -> None:
+        """Said by an output that is not paced, after each block: whoever waits for room looks again."""
+        ...
+
+
+class Output(Protocol):
+    """Takes blocks from a mixer. Used in this order: negotiate, start, close."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it plays in real time; if not, closing it still takes all that is queued."""
+        ...
+
+    @property
+    def latency_s(self) -> float:
+        """From a block leaving the mixer to it being heard, in seconds."""
+        ...
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why it takes nothing more, if that is so for good."""
+        ...
+
+    def negotiate(self, samplerate: int, channels: int) -> tuple[int, int]:
+        """Samplerate (Hz) and channels that a mixer for it should have, given those of the content."""
+        ...
+
+    def start(self, feed: Feed) -> None: ...
+
+    def wake(self) -> None:
+        """There may be something new to play."""
+        ...
+
+    def close(self) -> None: ...
+
+    def report(self) -> StreamReport: ...
+
+
+class DeviceOutput:
+    """An audio device, kept playing over its losses.
+
+    Parameters
+    ----------
+    device : int, str or None
+        Id, name or part of a name; None for the default output.
+    blocksize : int
+        Frames of a block.
+    latency : float or {"low", "high"}
+        Wanted output latency in seconds, or the host's suggestion.
+    prefer_stream_rate : {"content", "device"}
+        Whether the stream opens at the content's rate (the system may resample) or at the device's (we do).
+    policy : LifecyclePolicy, optional
+        How eagerly a lost stream is opened again.
+    host : Host, optional
+        The audio system; PortAudio unless given.
+    """
+
+    live = True
+    failure: Exception | None = None
+
+    def __init__(
+        self,
+        device: int | str | None = None,
+        *,
+        blocksize: int = 256,
+        latency: Latency = "low",
+        prefer_stream_rate: StreamRate = "content",
+        policy: LifecyclePolicy | None = None,
+        host: Host | None = None,
+    ) -> None:
+        self._host = host
+        self._device = device
+        self._blocksize = blocksize
+        self._latency = latency
+        self._prefer_stream_rate = prefer_stream_rate
+        self._policy = policy or LifecyclePolicy()
+        self._keeper: StreamKeeper | None = None
+
+    @property
+    def latency_s(self) -> float:
+        return self._keeper.latency_s if self._keeper else 0.0
+
+    def negotiate(self, samplerate: int, channels: int) -> tuple[int, int]:
+        return negotiate(self._require_host(), self._config(samplerate, channels))
+
+    def start(self, feed: Feed) -> None:
+        mixer = feed.mixer
+        self._keeper = StreamKeeper(
+            self._config(mixer.samplerate, mixer.channels),
+            lambda generation, samplerate, channels: PlaybackCallback(mixer, generation, samplerate, channels),
+            self._require_host(),
+        )
+        self._keeper.start()
+
+    def wake(self) -> None:
+        """Nothing to do: the device asks."""
+
+    def recreate(self, reason: str) -> None:
+        """Open the stream anew on the device that is right now; returns at once."""
+        self._started().recreate(reason)
+
+    def close(self) -> None:
+        if self._keeper:
+            self._keeper.close()
+
+    def report(self) -> StreamReport:
+        return self._started().report()
+
+    def _started(self) -> StreamKeeper:
+        if self._keeper is None:
+            raise StreamError("the output was never started")
+        return self._keeper
+
+    def _require_host(self) -> Host:
+        if self._host is None:
+            self._host = portaudio_host()
+        return self._host
+
+    def _config(self, samplerate: int, channels: int) -> StreamConfig:
+        return StreamConfig(
+            kind="output",
+            samplerate=samplerate,
+            channels=channels,
+            device=self._device,
+            blocksize=self._blocksize,
+            latency=self._latency,
+            prefer_stream_rate=self._prefer_stream_rate,
+            policy=self._policy,
+        )

@@ -1,0 +1,321 @@
+"""Streaming playback that neither the GIL nor a lost device interrupts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy.typing as npt
+
+from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.output import DeviceOutput, Output
+from sottovoce.audio.resampler import Resampler
+from sottovoce.audio.source import PlayerSource, SourceSnapshot
+from sottovoce.audio.stream import DurationStats, Latency, StreamRate, StreamReport
+from sottovoce.core.errors import ConfigError, StreamClosedError, StreamError
+from sottovoce.core.formats import check_channels, check_samplerate
+from sottovoce.core.units import s_to_frames
+from sottovoce.native.mixer import Mixer
+
+ResampleMode: TypeAlias = Literal["producer", "callback", "off"]
+
+#: How long closing waits for the fade to silence.
+_FADE_LIMIT_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerSnapshot:
+    """A picture of a Player, taken without a lock on the audio path."""
+
+    samplerate: int
+    channels: int
+    rendered_s: float
+    counters: Mapping[str, int]
+    #: From a flush being asked for to the mixer being silent.
+    flush: DurationStats
+    stream: StreamReport
+    sources: tuple[SourceSnapshot, ...]
+
+
+class Player:
+    """Plays audio as it comes, on a device or into a file.
+
+    The device's callback is compiled and never needs the GIL; a device that is lost is replaced, and what was
+    queued plays on. Use it as a context manager: leaving it normally plays what :meth:`write` has queued to its end.
+
+    Parameters
+    ----------
+    samplerate : int
+        Rate of what is written, in Hz.
+    channels : int
+        Channels that are played; mono spreads to all of them.
+    device : int, str or None
+        Id, name or part of a name of the output; None for the default one.
+    blocksize : int
+        Frames of a block.
+    latency : float or {"low", "high"}
+        Wanted output latency in seconds, or the system's suggestion.
+    buffer_s : float
+        Seconds of audio that each source holds: what your code may be late without being heard.
+    resample_mode : {"producer", "callback", "off"}
+        Where audio of another rate than the stream's is resampled: by whoever writes (soxr), in the callback
+        (linear), or not at all (an error instead).
+    prefer_stream_rate : {"content", "device"}
+        Whether the stream opens at ``samplerate`` or at the device's own rate, if the device takes both.
+    policy : LifecyclePolicy, optional
+        How eagerly a lost stream is opened again.
+    output : Output, optional
+        Takes the place of the device, with ``blocksize``, ``latency`` and ``prefer_stream_rate`` of its own.
+
+    Raises
+    ------
+    ConfigError
+        (a ValueError) if an argument is not allowed.
+
+    Examples
+    --------
+    >>> with Player(24000, 1) as player:                        # doctest: +SKIP
+    ...     for chunk in speech():
+    ...         player.write(chunk)
+    """
+
+    def __init__(
+        self,
+        samplerate: int = 48000,
+        channels: int = 2,
+        *,
+        device: int | str | None = None,
+        blocksize: int = 256,
+        latency: Latency = "low",
+        buffer_s: float = 2.0,
+        resample_mode: ResampleMode = "producer",
+        prefer_stream_rate: StreamRate = "content",
+        policy: LifecyclePolicy | None = None,
+        output: Output | None = None,
+    ) -> None:
+        self.samplerate = check_samplerate(samplerate)
+        self.channels = check_channels(channels)
+        _check_choice("resample_mode", resample_mode, ("producer", "callback", "off"))
+        _check_positive("buffer_s", buffer_s)
+        self.buffer_s = buffer_s
+        self.resample_mode = resample_mode
+        self.changed = threading.Condition()
+        self.output: Output = output or DeviceOutput(
+            device, blocksize=blocksize, latency=latency, prefer_stream_rate=prefer_stream_rate, policy=policy
+        )
+        self._mixer: Mixer | None = None
+        self._sources: tuple[PlayerSource, ...] = ()
+        self._default: PlayerSource | None = None
+        self._closing = False
+        self._closed = False
+
+    def start(self) -> None:
+        """Open the output and begin to play.
+
+        Raises
+        ------
+        DeviceError
+            If there is no device, PortAudio is missing, or the system refuses; its ``hint`` says what to do.
+        StreamError
+            If the player was started before.
+        """
+        if self._mixer is not None or self._closed:
+            raise StreamError("the player was started before", hint="make a new one")
+        samplerate, channels = self.output.negotiate(self.samplerate, self.channels)
+        if samplerate != self.samplerate and self.resample_mode == "off":
+            raise StreamError(
+                f"the device takes {samplerate} Hz, the content has {self.samplerate}, and resample_mode is 'off'",
+                hint=f"play {samplerate} Hz, or set resample_mode to 'producer'",
+            )
+        self._mixer = Mixer(samplerate, channels)
+        try:
+            self.output.start(self)
+        except Exception:
+            self._mixer = None
+            raise
+
+    def close(self) -> None:
+        """Fade out and give the device back; what is queued is dropped, unless it goes to a file that is not paced.
+
+        Takes at most about two seconds, whatever the sound system does. A second call does nothing.
+        """
+        with self.changed:
+            if self._closed:
+                return
+            self._closed = True
+            self.changed.notify_all()
+        if self._mixer is None:
+            return
+        if self.output.live:
+            self._fade_out()
+        self._closing = True
+        self.output.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None and not self._closed and self._default is not None:
+                self.drain()
+        finally:
+            self.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def mixer(self) -> Mixer:
+        """The compiled mixer; exists from :meth:`start` on."""
+        if self._mixer is None:
+            raise StreamError("the player was not started", hint="use it in a with statement, or call start()")
+        return self._mixer
+
+    def write(self, x: npt.NDArray[Any], timeout_s: float | None = None) -> int:
+        """Queue audio at :attr:`samplerate`, waiting for room; see :meth:`PlayerSource.write`.
+
+        Returns
+        -------
+        int
+            Frames taken: all, or fewer after ``timeout_s`` seconds.
+        """
+        return self._own_source().write(x, timeout_s=timeout_s)
+
+    def drain(self, timeout_s: float | None = None) -> bool:
+        """Wait until all that was written is heard; False after ``timeout_s`` seconds."""
+        source = self._own_source()
+        source.end()
+        return source.drain(timeout_s)
+
+    def flush(self) -> None:
+        """Silence what was written, with a short fade."""
+        self._own_source().flush()
+
+    def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
+        """Change the linear gain of what is written, in a ramp of ``ramp_s`` seconds."""
+        self._own_source().set_gain(gain, ramp_s)
+
+    def pause(self) -> None:
+        """Stop playing what is written, with a fade; what is queued stays."""
+        self._own_source().pause()
+
+    def resume(self) -> None:
+        """Go on where :meth:`pause` has stopped."""
+        self._own_source().resume()
+
+    def open_source(
+        self,
+        samplerate: int | None = None,
+        channels: int = 1,
+        *,
+        buffer_s: float | None = None,
+        prebuffer_s: float = 0.0,
+    ) -> PlayerSource:
+        """Another stream of audio that plays beside what is written.
+
+        Parameters
+        ----------
+        samplerate : int, optional
+            Its rate in Hz; that of the player unless given.
+        channels : int
+            Its channels.
+        buffer_s : float, optional
+            Seconds that it holds; as the player's unless given.
+        prebuffer_s : float
+            Seconds that have to be queued before it starts, and after it has run dry.
+
+        Raises
+        ------
+        ConfigError
+            (a ValueError) if an argument is not allowed.
+        StreamError
+            If the player is not running, or the rate needs resampling and ``resample_mode`` is ``"off"``.
+        """
+        if self._closed:
+            raise StreamClosedError("the player is closed", hint="make a new one")
+        mixer = self.mixer
+        rate = check_samplerate(self.samplerate if samplerate is None else samplerate)
+        check_channels(channels)
+        held_s = self.buffer_s if buffer_s is None else buffer_s
+        _check_positive("buffer_s", held_s)
+        if not 0.0 <= prebuffer_s <= held_s:
+            raise ConfigError(f"prebuffer_s is {prebuffer_s}; allowed: 0 to buffer_s, {held_s}", key="prebuffer_s")
+        if rate != mixer.samplerate and self.resample_mode == "off":
+            raise StreamError(
+                f"the source has {rate} Hz, the mixer {mixer.samplerate}, and resample_mode is 'off'",
+                hint=f"write {mixer.samplerate} Hz, or set resample_mode to 'producer'",
+            )
+        by_producer = rate != mixer.samplerate and self.resample_mode == "producer"
+        ring_rate = mixer.samplerate if by_producer else rate
+        # Room for what the resampler holds back, so that a piece that was taken can always be queued whole.
+        reserve = 2 * round(Resampler(rate, ring_rate, channels).latency_frames) + 64 if by_producer else 0
+        prebuffer = s_to_frames(prebuffer_s, ring_rate)
+        native = mixer.add_source(ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer)
+        source = PlayerSource(self, native, rate, prebuffer, reserve_frames=reserve)
+        with self.changed:
+            self._sources = (*self._sources, source)
+        return source
+
+    def remove(self, source: PlayerSource) -> None:
+        """Forget a source that closes; called by it."""
+        with self.changed:
+            self._sources = tuple(known for known in self._sources if known is not source)
+        self.mixer.remove_source(source.native)
+
+    def snapshot_state(self) -> PlayerSnapshot:
+        """A picture of the player as it is now."""
+        mixer = self.mixer
+        return PlayerSnapshot(
+            samplerate=mixer.samplerate,
+            channels=mixer.channels,
+            rendered_s=mixer.rendered_frames / mixer.samplerate,
+            counters=mixer.counters(),
+            flush=DurationStats.of(mixer.flush_latencies),
+            stream=self.output.report(),
+            sources=tuple(source.snapshot() for source in self._sources),
+        )
+
+    def has_audio(self) -> bool:
+        """Whether the next block holds sound; asked by an output that is not paced."""
+        block_s = self.output.report().blocksize / self.mixer.samplerate
+        return any(source.has_audio(block_s, self._closing) for source in self._sources)
+
+    def progressed(self) -> None:
+        """A block was played; said by an output that is not paced."""
+        with self.changed:
+            self.changed.notify_all()
+
+    def _own_source(self) -> PlayerSource:
+        with self.changed:
+            source = self._default
+        if source is None:
+            source = self._default = self.open_source(self.samplerate, self.channels)
+        return source
+
+    def _fade_out(self) -> None:
+        sounding = [source for source in self._sources if source.queued_s > 0.0]
+        for source in sounding:
+            source.flush()
+        if not sounding:
+            return
+        limit_s = time.monotonic() + _FADE_LIMIT_S
+        with self.changed:
+            while not all(source.silent for source in sounding) and time.monotonic() < limit_s:
+                self.changed.wait(0.005)
+            # the fade has left the mixer and is on its way through the device
+            self.changed.wait(min(self.output.latency_s, _FADE_LIMIT_S))
+
+
+def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{key} is {value!r}; allowed: {', '.join(map(repr, allowed))}", key=key)
+
+
+def _check_positive(key: str, value: float) -> None:
+    if not value > 0.0:
+        raise ConfigError(f"{key} is {value}; it must be above 0", key=key)

@@ -1,0 +1,373 @@
+"""One playing input of a Player."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+import numpy.typing as npt
+
+from sottovoce.audio.output import Output
+from sottovoce.audio.resampler import Resampler
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.errors import StreamClosedError
+from sottovoce.core.formats import as_block
+from sottovoce.core.types import Block
+from sottovoce.native.mixer import Source
+
+#: Content is resampled and queued in pieces of at most this many frames, so that a long write plays at once.
+_PIECE_FRAMES = 4096
+
+#: Bounds of one wait: nobody waits longer than this for news that a stalled device may never give.
+_LEAST_WAIT_S, _MOST_WAIT_S = 0.001, 0.25
+
+
+class SourceOwner(Protocol):
+    """The Player, as its sources see it."""
+
+    @property
+    def output(self) -> Output: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def changed(self) -> threading.Condition:
+        """Notified whenever a waiting source should look again."""
+        ...
+
+    def remove(self, source: PlayerSource) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """A picture of a source; counters as the mixer keeps them."""
+
+    samplerate: int
+    channels: int
+    generation: int
+    queued_s: float
+    played_s: float
+    paused: bool
+    gain: float
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+class PlayerSource:
+    """A stream of audio that plays beside the others of its Player; made by :meth:`Player.open_source`.
+
+    What is written belongs to a generation. :meth:`flush` silences the current one with a fade and begins the next;
+    what a late producer still writes for an older one is refused. One thread writes at a time; every other method
+    may be called from any thread.
+    """
+
+    def __init__(
+        self, owner: SourceOwner, native: Source, samplerate: int, prebuffer_frames: int, *, reserve_frames: int = 0
+    ) -> None:
+        self._owner = owner
+        self._native = native
+        self.samplerate = samplerate
+        self.channels = native.channels
+        self._prebuffer_frames = prebuffer_frames
+        self._reserve_frames = reserve_frames
+        self._resampler: Resampler | None = None
+        if samplerate != native.samplerate and reserve_frames:
+            self._resampler = Resampler(samplerate, native.samplerate, native.channels)
+        self._resampled_generation = -1
+        self._ended_generation = -1
+        self._flushed_at_frames = 0
+        self._write_lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def generation(self) -> int:
+        """The generation that plays now."""
+        return self._native.generation
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds of content of the current generation that are yet to be played."""
+        native = self._native
+        queued = native.queued_frames
+        if not self.silent:  # what was flushed is in the ring until its fade is over
+            queued = min(queued, native.written_frames - self._flushed_at_frames)
+        return queued / native.samplerate
+
+    @property
+    def played_s(self) -> float:
+        """Seconds of content of the current generation that were played."""
+        return self._native.played_frames / self._native.samplerate
+
+    @property
+    def first_frame_ns(self) -> int:
+        """When the first frame of the current generation was given to the output, on the clock of
+        ``time.monotonic_ns``; 0 if none was yet. It is heard :attr:`output_latency_s` later.
+        """
+        return self._native.first_frame_ns
+
+    @property
+    def output_latency_s(self) -> float:
+        """From a frame being given to the output to it being heard, in seconds."""
+        return self._owner.output.latency_s
+
+    @property
+    def silent(self) -> bool:
+        """Whether the output has acknowledged the last flush."""
+        return self._native.acknowledged_generation == self._native.generation
+
+    @property
+    def native(self) -> Source:
+        """The compiled source below."""
+        return self._native
+
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._owner.closed
+
+    def write(
+        self,
+        x: npt.NDArray[Any],
+        generation: int | None = None,
+        timeout_s: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> int:
+        """Queue audio, waiting for room.
+
+        Parameters
+        ----------
+        x : ndarray
+            float32 in [-1, 1] or int16; (frames,) or (frames, channels). Mono spreads to all channels.
+        generation : int, optional
+            The generation that it belongs to; the current one unless given.
+        timeout_s : float, optional
+            Longest wait for room in seconds; no limit unless given.
+        cancel : CancelToken, optional
+            Ends the wait.
+
+        Returns
+        -------
+        int
+            Frames taken: all, or fewer after a timeout, a cancellation, or a flush of that generation.
+
+        Raises
+        ------
+        ConfigError
+            (a ValueError) if dtype, shape or channels are not allowed.
+        StreamClosedError
+            If the source is closed, now or while it waits.
+        """
+        block = as_block(x, self.channels)
+        if generation is None:
+            generation = self.generation
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        taken = 0
+        with self._write_lock, self._woken_by(cancel):
+            while taken < block.shape[0] and not (cancel and cancel.cancelled):
+                piece = block[taken : taken + _PIECE_FRAMES]
+                room = self._wait_for_room(piece.shape[0], generation, deadline_s, cancel)
+                if not room:
+                    break
+                piece = piece[:room]
+                if not self._push(self._resampled(piece, generation), generation):
+                    break
+                taken += piece.shape[0]
+        return taken
+
+    def end(self, generation: int | None = None) -> None:
+        """Nothing more comes for the moment: play what is queued to its last frame, whatever the prebuffer is."""
+        if generation is None:
+            generation = self.generation
+        with self._write_lock:
+            self._require_open()
+            if self._resampler and self._resampled_generation == generation:
+                self._push(as_block(self._resampler.flush(), self.channels), generation)
+            self._native.end(generation)
+            self._ended_generation = generation
+        self._owner.output.wake()
+
+    def flush(self, timeout_s: float = 0.0) -> int:
+        """Silence what is queued, with a short fade.
+
+        Parameters
+        ----------
+        timeout_s : float
+            How long to wait, in seconds, for the output to say that it is silent.
+
+        Returns
+        -------
+        int
+            The generation that begins now.
+        """
+        generation = self._native.flush()
+        self._flushed_at_frames = self._native.written_frames
+        self._notify()
+        if timeout_s > 0.0:
+            deadline_s = time.monotonic() + timeout_s
+            self._wait_while(lambda: self._native.acknowledged_generation < generation, lambda: 0.002, deadline_s, None)
+        return generation
+
+    def drain(self, timeout_s: float | None = None, cancel: CancelToken | None = None) -> bool:
+        """Wait until all that is queued was heard.
+
+        Only what a :meth:`end` has closed, or what exceeds the prebuffer, plays to its last frame.
+
+        Returns
+        -------
+        bool
+            False after ``timeout_s`` seconds, a cancellation, a flush or a close.
+        """
+        generation = self.generation
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._woken_by(cancel):
+            drained = self._wait_while(
+                lambda: self.generation == generation and (self._native.queued_frames > 0 or not self.silent),
+                lambda: self.queued_s,
+                deadline_s,
+                cancel,
+            )
+            heard_s = time.monotonic() + self.output_latency_s
+            if drained and self.generation == generation:
+                self._wait_while(
+                    lambda: time.monotonic() < heard_s, lambda: heard_s - time.monotonic(), deadline_s, cancel
+                )
+        return drained and self.generation == generation and time.monotonic() >= heard_s and not self.closed
+
+    def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
+        """Change the linear gain, in a ramp of ``ramp_s`` seconds."""
+        self._require_open()
+        self._native.set_gain(gain, ramp_s)
+
+    def pause(self) -> None:
+        """Stop playing, with a fade; what is queued stays."""
+        self._require_open()
+        self._native.pause()
+
+    def resume(self) -> None:
+        """Go on where :meth:`pause` has stopped."""
+        self._require_open()
+        self._native.resume()
+        self._notify()
+
+    def close(self) -> None:
+        """Fade the source out and take it out of the mixer; a second call does nothing."""
+        with self._owner.changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._owner.changed.notify_all()
+        self._owner.remove(self)
+        self._owner.output.wake()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def snapshot(self) -> SourceSnapshot:
+        """A picture of the source as it is now."""
+        native = self._native
+        return SourceSnapshot(
+            samplerate=self.samplerate,
+            channels=self.channels,
+            generation=native.generation,
+            queued_s=self.queued_s,
+            played_s=self.played_s,
+            paused=native.paused,
+            gain=native.gain,
+            counters=native.counters(),
+        )
+
+    def has_audio(self, block_s: float, closing: bool) -> bool:
+        """Whether rendering a block of ``block_s`` seconds now gives sound, or acknowledges a flush."""
+        native = self._native
+        if native.acknowledged_generation != native.generation:
+            return True
+        if native.paused or not native.queued_frames:
+            return False
+        if closing or self._ended_generation == native.generation:
+            return True
+        return native.queued_frames >= max(self._prebuffer_frames, block_s * native.samplerate + 2)
+
+    def _resampled(self, piece: Block, generation: int) -> Block:
+        if self._resampler is None:
+            return piece
+        if self._resampled_generation != generation:
+            self._resampler.reset()
+            self._resampled_generation = generation
+        return as_block(self._resampler.process(piece), self.channels)
+
+    def _push(self, block: Block, generation: int) -> bool:
+        """Queue a block for which there is room; False if its generation is over."""
+        frames = int(block.shape[0])
+        written = self._native.write(block, generation) if frames else 0
+        self._owner.output.wake()
+        return written == frames
+
+    def _room_frames(self) -> int:
+        """Content frames that can be queued whole, whatever the resampler has held back."""
+        free = self._native.writable_frames - self._reserve_frames
+        return max(0, free * self.samplerate // self._native.samplerate)
+
+    def _wait_for_room(self, frames: int, generation: int, deadline_s: float | None, cancel: CancelToken | None) -> int:
+        """Content frames, at most ``frames``, for which there is room; 0 if they are not to be queued any more."""
+        # Waking for every few frames would cost more than it gains: wait for the whole piece if the ring can hold it.
+        wanted = min(frames, max(1, self._native.capacity_frames // 4))
+        self._wait_while(
+            lambda: self.generation == generation and self._room_frames() < wanted,
+            lambda: (wanted - self._room_frames()) / self.samplerate,
+            deadline_s,
+            cancel,
+        )
+        self._require_open()
+        if self.generation != generation:
+            return 0
+        return min(frames, self._room_frames())
+
+    def _wait_while(
+        self,
+        busy: Callable[[], bool],
+        estimate_s: Callable[[], float],
+        deadline_s: float | None,
+        cancel: CancelToken | None,
+    ) -> bool:
+        """Wait while ``busy``, each time as long as ``estimate_s`` says; False if it still is."""
+        changed = self._owner.changed
+        with changed:
+            while busy():
+                left_s = _MOST_WAIT_S if deadline_s is None else deadline_s - time.monotonic()
+                if left_s <= 0.0 or self.closed or self._owner.output.failure or (cancel and cancel.cancelled):
+                    return False
+                changed.wait(min(left_s, _MOST_WAIT_S, max(_LEAST_WAIT_S, estimate_s())))
+        return True
+
+    def _woken_by(self, cancel: CancelToken | None) -> _WokenBy:
+        return _WokenBy(cancel, self._notify)
+
+    def _notify(self) -> None:
+        with self._owner.changed:
+            self._owner.changed.notify_all()
+        self._owner.output.wake()
+
+    def _require_open(self) -> None:
+        if self._owner.output.failure:
+            raise self._owner.output.failure
+        if self.closed:
+            raise StreamClosedError("the source is closed", hint="open another one with Player.open_source")
+
+
+class _WokenBy:
+    """While entered, a cancellation wakes whoever waits."""
+
+    def __init__(self, cancel: CancelToken | None, wake: Callable[[], None]) -> None:
+        self._cancel, self._wake = cancel, wake
+        self._take_back: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        if self._cancel is not None:
+            self._take_back = self._cancel.on_cancel(self._wake)
+
+    def __exit__(self, *_: object) -> None:
+        if self._take_back is not None:
+            self._take_back()

@@ -1,0 +1,474 @@
+"""Keeps one stream alive: carries events to the state machine of ``lifecycle.py`` and executes its commands.
+
+One lock guards the state machine and the table of streams. No I/O happens while it is held; methods named
+``*_locked`` expect it held. What can hang (opening, aborting, looking for devices) runs on threads of its own, so
+that the supervisor always goes on, and closing takes a bounded time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import logging
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from sottovoce.audio.devices import KnownDevice, select_device
+from sottovoce.audio.host import Device, Host, HostStream, Kind, StreamRequest
+from sottovoce.audio.lifecycle import (
+    CloseAsked,
+    Command,
+    DeviceSeen,
+    DropStream,
+    Event,
+    Health,
+    Lifecycle,
+    LifecyclePolicy,
+    Opened,
+    OpenFailed,
+    OpenStream,
+    QueryDevice,
+    Report,
+    StartAsked,
+    StreamDied,
+    StreamState,
+    Ticked,
+    Watchdog,
+)
+from sottovoce.core.clock import Clock, MonotonicClock
+from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
+from sottovoce.core.log import get_logger, log_event
+from sottovoce.native.telemetry import Histogram
+
+_logger = get_logger("audio")
+
+#: How long a new stream waits for the old one to be closed before it goes ahead.
+_DROP_WAIT_S = 0.25
+
+Latency: TypeAlias = float | Literal["low", "high"]
+StreamRate: TypeAlias = Literal["content", "device"]
+
+
+class StreamCallback(Protocol):
+    """A compiled callback and the state that it touches; one for each stream that is opened."""
+
+    @property
+    def address(self) -> int: ...
+    @property
+    def userdata(self) -> int: ...
+    @property
+    def finished_address(self) -> int: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def last_block_ns(self) -> int: ...
+    @property
+    def durations(self) -> Histogram: ...
+    @property
+    def intervals(self) -> Histogram: ...
+    def retire(self) -> None: ...
+    def counters(self) -> dict[str, int]: ...
+
+
+#: Makes the callback of a stream from its generation, samplerate (Hz) and channels.
+CallbackFactory: TypeAlias = Callable[[int, int, int], StreamCallback]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What a stream is wanted to be.
+
+    ``samplerate`` (Hz) and ``channels`` are those of the content; a device that refuses them is opened with its own.
+    ``latency`` is in seconds, or the host's suggestion by name.
+    """
+
+    kind: Kind
+    samplerate: int
+    channels: int
+    device: int | str | None = None
+    blocksize: int = 256
+    latency: Latency = "low"
+    prefer_stream_rate: StreamRate = "content"
+    policy: LifecyclePolicy = field(default_factory=LifecyclePolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class DurationStats:
+    """Percentiles of a duration, in ns; 0 while there are none."""
+
+    count: int = 0
+    p50_ns: int = 0
+    p95_ns: int = 0
+    p99_ns: int = 0
+    max_ns: int = 0
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> DurationStats:
+        return cls(
+            histogram.count,
+            histogram.percentile_ns(50.0),
+            histogram.percentile_ns(95.0),
+            histogram.percentile_ns(99.0),
+            histogram.max_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """A picture of a stream. Counters go on over recreates; durations and intervals are those of the current stream."""
+
+    state: StreamState
+    generation: int
+    device: str
+    device_id: int | None
+    samplerate: int
+    channels: int
+    blocksize: int
+    latency_s: float
+    recreating: bool = False
+    recreates: int = 0
+    recreate_durations_ns: tuple[int, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)
+    callback: DurationStats = field(default_factory=DurationStats)
+    interval: DurationStats = field(default_factory=DurationStats)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A stream that was opened, with everything that has to stay in memory while the host may call back."""
+
+    generation: int
+    device: Device
+    samplerate: int
+    channels: int
+    stream: HostStream
+    callback: StreamCallback
+    opened_ns: int
+
+
+def formats_to_try(config: StreamConfig, device: Device) -> tuple[tuple[int, int], ...]:
+    """Samplerates (Hz) and channel counts to open a device with, best first (SPEC A13)."""
+    rates = [config.samplerate, device.default_samplerate]
+    if config.prefer_stream_rate == "device":
+        rates.reverse()
+    most = device.channels(config.kind)
+    wanted = min(config.channels, most)
+    # some hosts take a device's whole channel count only
+    counts = [wanted] if most > 8 else [wanted, most]
+    return tuple(dict.fromkeys((rate, count) for count in counts for rate in rates if rate > 0))
+
+
+def find_on(host: Host, config: StreamConfig) -> Device:
+    """The device that a stream is to start on, from a fresh list."""
+    host.refresh(max_age_s=1.0)
+    return select_device(host.devices(), config.device, config.kind)
+
+
+def negotiate(host: Host, config: StreamConfig) -> tuple[int, int]:
+    """Samplerate (Hz) and channels at which the device says that it can be opened, the best of those to try.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        If there is no such device.
+    """
+    device = find_on(host, config)
+    formats = formats_to_try(config, device)
+    for samplerate, channels in formats:
+        if host.supports(config.kind, device.id, samplerate, channels):
+            return samplerate, channels
+    return formats[0]  # opening it will say why not
+
+
+class StreamKeeper:
+    """Opens a stream, watches it, and opens it again when it dies.
+
+    Parameters
+    ----------
+    config : StreamConfig
+        What is wanted.
+    make_callback : callable
+        Makes the compiled callback of each stream.
+    host : Host
+        The audio system.
+    clock : Clock, optional
+        Where the time comes from.
+    """
+
+    def __init__(
+        self, config: StreamConfig, make_callback: CallbackFactory, host: Host, clock: Clock | None = None
+    ) -> None:
+        self.config = config
+        self._make_callback = make_callback
+        self._host = host
+        self._clock = clock or MonotonicClock()
+        self._lock = threading.Lock()
+        self._lifecycle = Lifecycle(config.policy, config.samplerate)
+        self._streams: dict[int, _Live] = {}
+        self._retired_counters: Counter[str] = Counter()
+        self._threads: list[threading.Thread] = []
+        self._droppers: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        self._watchdog = Watchdog(config.blocksize / config.samplerate)
+        #: Name and host API of the device that was asked for: ids do not survive a refresh of the host's list.
+        self._asked: tuple[str, str] | None = None
+
+    def start(self) -> None:
+        """Open the stream and start it; nothing is left behind if that fails.
+
+        Raises
+        ------
+        DeviceNotFoundError
+            If there is no such device.
+        HostAudioError
+            If the host refuses every format.
+        """
+        if self._stopping.is_set() or self.state is not StreamState.CLOSED:
+            raise StreamError(f"the stream is {self.state.value}; a stream is started once")
+        with self._lock:
+            commands = self._lifecycle.handle(StartAsked(), self._clock.now_ns())
+        for command in commands:
+            if isinstance(command, OpenStream):
+                self._open(command, self._device_to_start_on)
+        _close_all_at_exit()
+        _keepers.add(self)
+        self._launch(self._supervise, "supervisor")
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Stop and close the stream.
+
+        Returns
+        -------
+        bool
+            False if the host still hangs after ``timeout_s`` seconds; its thread is then left to itself.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._dispatch(CloseAsked())
+        with self._lock:
+            threads = [*self._threads, *self._droppers]
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+        _keepers.discard(self)
+        hanging = [thread.name for thread in threads if thread.is_alive()]
+        if hanging:
+            self._host.abandon()
+            log_event(_logger, logging.WARNING, "the sound system hangs: stream left to itself", threads=hanging)
+        return not hanging
+
+    def recreate(self, reason: str) -> None:
+        """Open the stream anew on the device that is right now; returns at once."""
+        self._dispatch(StreamDied(self.generation, reason))
+
+    @property
+    def state(self) -> StreamState:
+        with self._lock:
+            return self._lifecycle.state
+
+    @property
+    def generation(self) -> int:
+        """Generation of the active stream, 0 if there is none."""
+        with self._lock:
+            return self._lifecycle.current_generation
+
+    @property
+    def latency_s(self) -> float:
+        """Latency of the active stream in seconds, as the host reports it; 0 if there is none."""
+        with self._lock:
+            live = self._live_locked()
+        return live.stream.latency_s if live else 0.0
+
+    def report(self) -> StreamReport:
+        """A picture of the stream as it is now."""
+        with self._lock:
+            lifecycle, live = self._lifecycle, self._live_locked()
+            counters = Counter(self._retired_counters)
+            state, generation, recreates = lifecycle.state, lifecycle.current_generation, lifecycle.recreates
+            durations_ns, last_good = tuple(lifecycle.recreate_durations_ns), lifecycle.last_good
+        if live is not None:
+            counters.update(live.callback.counters())
+        return StreamReport(
+            state=state,
+            generation=generation,
+            device=live.device.name if live else "",
+            device_id=last_good.id if last_good else None,
+            samplerate=live.samplerate if live else 0,
+            channels=live.channels if live else 0,
+            blocksize=self.config.blocksize,
+            latency_s=live.stream.latency_s if live else 0.0,
+            recreating=state is StreamState.RECREATING,
+            recreates=recreates,
+            recreate_durations_ns=durations_ns,
+            counters=dict(counters),
+            callback=DurationStats.of(live.callback.durations) if live else DurationStats(),
+            interval=DurationStats.of(live.callback.intervals) if live else DurationStats(),
+        )
+
+    def _live_locked(self) -> _Live | None:
+        return self._streams.get(self._lifecycle.current_generation)
+
+    def _dispatch(self, event: Event) -> None:
+        with self._lock:
+            commands = self._lifecycle.handle(event, self._clock.now_ns())
+        self._execute(commands)
+
+    def _execute(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            match command:
+                case OpenStream():
+                    self._launch(functools.partial(self._reopen, command), f"open-{command.generation}")
+                case DropStream(generation):
+                    self._drop(generation)
+                case QueryDevice():
+                    if not self._running("query"):
+                        self._launch(self._query, "query")
+                case Report(level, message, fields):
+                    log_event(_logger, level, message, kind=self.config.kind, **fields)
+
+    def _launch(self, target: Callable[[], None], name: str) -> threading.Thread:
+        # daemon: a script that forgets to close, or a host that hangs, must not keep the process from ending
+        thread = threading.Thread(target=target, name=self._thread_name(name), daemon=True)
+        with self._lock:
+            self._threads = [known for known in self._threads if known.is_alive()]
+            self._threads.append(thread)
+            thread.start()
+        return thread
+
+    def _running(self, name: str) -> bool:
+        with self._lock:
+            return any(thread.name == self._thread_name(name) and thread.is_alive() for thread in self._threads)
+
+    def _thread_name(self, name: str) -> str:
+        return f"sottovoce-{self.config.kind}-{name}"
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(self._watchdog.interval_s):
+            with self._lock:
+                live = self._live_locked()
+            if live is not None:
+                callback = live.callback
+                health = Health(live.opened_ns, callback.last_block_ns, callback.finished)
+                reason = self._watchdog.judge(health, self._clock.now_ns())
+                if reason:
+                    self._dispatch(StreamDied(live.generation, reason))
+            self._dispatch(Ticked())
+
+    def _reopen(self, command: OpenStream) -> None:
+        try:
+            self._open(command, self._device_to_go_on_with)
+        except DeviceError as error:
+            # told to the state machine already, which reports it as often as its policy says
+            _logger.debug("cannot open generation %d: %s", command.generation, error)
+
+    def _open(self, command: OpenStream, choose: Callable[[], Device]) -> None:
+        self._wait_for_drops()
+        try:
+            live = self._open_on(choose(), command.generation)
+        except DeviceError as error:
+            self._dispatch(OpenFailed(command.generation, error.message))
+            raise
+        known = KnownDevice(live.device.id, live.device.default_samplerate)
+        opened = Opened(command.generation, known, live.samplerate)
+        with self._lock:
+            self._streams[live.generation] = live
+            commands = self._lifecycle.handle(opened, self._clock.now_ns())
+        self._execute(commands)
+
+    def _open_on(self, device: Device, generation: int) -> _Live:
+        config = self.config
+        refusal: DeviceError | None = None
+        for samplerate, channels in formats_to_try(config, device):
+            callback = self._make_callback(generation, samplerate, channels)
+            request = StreamRequest(
+                kind=config.kind,
+                device_id=device.id,
+                samplerate=samplerate,
+                channels=channels,
+                blocksize=config.blocksize,
+                latency_s=device.latency_s(config.kind, config.latency),
+                callback_address=callback.address,
+                finished_address=callback.finished_address,
+                userdata=callback.userdata,
+            )
+            try:
+                stream = self._host.open(request)
+            except DeviceError as error:
+                refusal = refusal or error  # the first one speaks of what was wanted
+                continue
+            live = _Live(generation, device, samplerate, channels, stream, callback, self._clock.now_ns())
+            try:
+                stream.start()
+            except DeviceError:
+                self._close_live(live)
+                raise
+            return live
+        raise refusal or DeviceNotFoundError(f"device {device.name!r} has no {config.kind} channels")
+
+    def _device_to_start_on(self) -> Device:
+        device = find_on(self._host, self.config)
+        if self.config.device is not None:
+            self._asked = (device.name, device.host_api)
+        return device
+
+    def _device_to_go_on_with(self) -> Device:
+        """The device that was asked for while it is there, else the default one."""
+        self._host.refresh()
+        devices = self._host.devices()
+        for device in devices:
+            if (device.name, device.host_api) == self._asked and device.channels(self.config.kind):
+                return device
+        return select_device(devices, None, self.config.kind)
+
+    def _query(self) -> None:
+        self._wait_for_drops()
+        try:
+            device = self._device_to_go_on_with()
+        except DeviceError:
+            self._dispatch(DeviceSeen(None))
+        else:
+            self._dispatch(DeviceSeen(KnownDevice(device.id, device.default_samplerate)))
+
+    def _drop(self, generation: int) -> None:
+        with self._lock:
+            live = self._streams.pop(generation, None)
+            if live is None:
+                return
+            live.callback.retire()  # silent from here on, whatever the host goes on to do
+            dropper = threading.Thread(
+                target=self._close_live, args=(live,), name=self._thread_name(f"drop-{generation}"), daemon=True
+            )
+            self._droppers = [known for known in self._droppers if known.is_alive()]
+            self._droppers.append(dropper)
+            dropper.start()
+
+    def _close_live(self, live: _Live) -> None:
+        for step in (live.stream.abort, live.stream.close):
+            try:
+                step()
+            except DeviceError as error:  # of a device that is gone; what matters is that the next step follows
+                _logger.debug("generation %d: %s", live.generation, error)
+        with self._lock:
+            self._retired_counters.update(live.callback.counters())
+
+    def _wait_for_drops(self) -> None:
+        with self._lock:
+            droppers = list(self._droppers)
+        deadline_s = time.monotonic() + _DROP_WAIT_S
+        for dropper in droppers:
+            dropper.join(max(0.0, deadline_s - time.monotonic()))
+
+
+_keepers: weakref.WeakSet[StreamKeeper] = weakref.WeakSet()
+
+
+@functools.cache
+def _close_all_at_exit() -> None:
+    # Registered with the first stream, thus after sounddevice's own exit handler and run before it: that one kills
+    # the streams, and their keepers would take that for a loss and open them again.
+    atexit.register(lambda: [keeper.close() for keeper in list(_keepers)])

@@ -1,0 +1,314 @@
+"""Every loss of a device and every race as plain events, with the time given."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sottovoce.audio.devices import KnownDevice
+from sottovoce.audio.lifecycle import (
+    CloseAsked,
+    Command,
+    DeviceSeen,
+    DropStream,
+    Event,
+    Health,
+    Lifecycle,
+    LifecyclePolicy,
+    Opened,
+    OpenFailed,
+    OpenStream,
+    QueryDevice,
+    Report,
+    StartAsked,
+    StreamDied,
+    StreamState,
+    Ticked,
+    Watchdog,
+)
+
+CARD = KnownDevice(3, 48000)
+OTHER = KnownDevice(5, 44100)
+
+
+class Machine:
+    """A lifecycle with a clock that stands still until told."""
+
+    def __init__(self, **policy: float) -> None:
+        self.lifecycle = Lifecycle(LifecyclePolicy(**policy), 24000)  # type: ignore[arg-type]
+        self.now_s = 100.0
+
+    def after(self, seconds: float, event: Event) -> tuple[Command, ...]:
+        self.now_s += seconds
+        return self.lifecycle.handle(event, round(self.now_s * 1e9))
+
+    def do(self, event: Event) -> tuple[Command, ...]:
+        return self.after(0.0, event)
+
+    @property
+    def state(self) -> StreamState:
+        return self.lifecycle.state
+
+
+@pytest.fixture
+def running() -> Machine:
+    machine = Machine()
+    machine.do(StartAsked())
+    machine.do(Opened(1, CARD, 48000))
+    return machine
+
+
+def reports(commands: tuple[Command, ...]) -> list[Report]:
+    return [command for command in commands if isinstance(command, Report)]
+
+
+def test_start_opens_the_first_generation() -> None:
+    machine = Machine()
+    assert machine.do(StartAsked()) == (OpenStream(1, "start"),)
+    assert machine.state is StreamState.OPENING
+    assert machine.lifecycle.current_generation == 0, "a generation is current only once its stream is active"
+    assert machine.do(Opened(1, CARD, 48000)) == ()
+    assert (machine.state, machine.lifecycle.current_generation) == (StreamState.RUNNING, 1)
+    assert machine.lifecycle.last_good == CARD
+
+
+def test_start_that_fails_ends_closed() -> None:
+    machine = Machine()
+    machine.do(StartAsked())
+    assert machine.do(OpenFailed(1, "refused")) == ()
+    assert machine.state is StreamState.CLOSED
+
+
+def test_death_drops_the_old_stream_before_it_opens_the_new(running: Machine) -> None:
+    assert running.do(StreamDied(1, "the host has ended it")) == (
+        DropStream(1),
+        OpenStream(2, "the host has ended it"),
+    )
+    assert running.lifecycle.recreating
+    assert running.lifecycle.current_generation == 0
+    (report,) = reports(running.after(0.08, Opened(2, OTHER, 44100)))
+    assert report.level == logging.INFO
+    assert report.fields == {
+        "reason": "the host has ended it",
+        "device_id": 5,
+        "stream_samplerate": 44100,
+        "content_samplerate": 24000,
+        "elapsed_ms": 80,
+        "generation": 2,
+    }
+    assert not running.lifecycle.recreating
+    assert running.lifecycle.recreates == 1
+    assert list(running.lifecycle.recreate_durations_ns) == [80_000_000]
+
+
+def test_death_told_twice_recreates_once(running: Machine) -> None:
+    running.do(StreamDied(1, "no block arrives"))
+    assert running.do(StreamDied(1, "the host has ended it")) == ()
+    assert running.lifecycle.generation == 2
+
+
+def test_slow_recreate_is_warned_about(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    (report,) = reports(running.after(1.5, Opened(2, CARD, 48000)))
+    assert report.level == logging.WARNING
+
+
+def test_failed_recreate_is_lost_and_keeps_the_last_good_device(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    assert len(reports(running.do(OpenFailed(2, "refused")))) == 1
+    assert running.state is StreamState.LOST
+    assert not running.lifecycle.recreating
+    assert running.lifecycle.last_good == CARD
+
+
+def test_lost_looks_for_a_device_after_the_cooldown_only(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    running.do(OpenFailed(2, "refused"))
+    assert running.after(0.4, Ticked()) == ()
+    assert running.after(0.2, Ticked()) == (QueryDevice(),)
+    assert running.do(DeviceSeen(None)) == (), "a failure is reported at most once in 5 s"
+    assert running.after(0.4, Ticked()) == ()
+    assert running.after(0.2, Ticked()) == (QueryDevice(),)
+    assert running.do(DeviceSeen(CARD)) == (OpenStream(3, "gone"),)
+    assert running.state is StreamState.RECREATING
+
+
+def test_changed_device_is_acted_on_during_the_cooldown(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    running.do(OpenFailed(2, "refused"))
+    assert running.after(0.1, DeviceSeen(CARD)) == (), "the same device has just failed"
+    assert running.after(0.1, DeviceSeen(OTHER)) == (OpenStream(3, "gone"),)
+
+
+def test_changed_device_while_running_recreates(running: Machine) -> None:
+    assert running.do(DeviceSeen(CARD)) == ()
+    assert running.do(DeviceSeen(None)) == (), "a query that fails is no reason to stop what plays"
+    assert running.do(DeviceSeen(OTHER)) == (DropStream(1), OpenStream(2, "another device"))
+
+
+def test_failures_in_a_row_wait_longer_but_stay_below_the_limit_of_recreates(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    generation, attempts = 2, 1
+    running.do(OpenFailed(generation, "refused"))
+    began_s = running.now_s
+    while running.now_s < began_s + 600.0:
+        if running.after(0.05, Ticked()):
+            (opening, *_) = running.do(DeviceSeen(CARD))
+            assert isinstance(opening, OpenStream), f"held off {running.now_s - began_s:.0f} s after the loss"
+            attempts += 1
+            running.do(OpenFailed(opening.generation, "refused"))
+    assert 180 < attempts < 210
+
+
+def test_failure_is_reported_at_most_once_in_five_seconds(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    told_s = []
+    for generation in range(2, 40):
+        if reports(running.after(0.5, OpenFailed(generation, "refused"))):
+            told_s.append(running.now_s)
+        running.after(0.5, DeviceSeen(OTHER if generation % 2 else CARD))
+        running.lifecycle.last_good = KnownDevice(99, 8000)  # so that each device seen is another one
+    gaps = [later - earlier for earlier, later in zip(told_s, told_s[1:], strict=False)]
+    assert gaps
+    assert min(gaps) >= 5.0
+
+
+def test_too_many_recreates_in_a_minute_wait_for_the_minute_to_pass() -> None:
+    machine = Machine(max_recreate_per_minute=3)
+    machine.do(StartAsked())
+    machine.do(Opened(1, CARD, 48000))
+    for generation in (1, 2, 3):
+        machine.after(1.0, StreamDied(generation, "flapping"))
+        machine.do(Opened(generation + 1, CARD, 48000))
+    commands = machine.after(1.0, StreamDied(4, "flapping"))
+    assert commands[0] == DropStream(4)
+    assert not any(isinstance(command, OpenStream) for command in commands)
+    assert len(reports(commands)) == 1
+    assert machine.state is StreamState.LOST
+    assert machine.after(56.0, Ticked()) == ()
+    assert machine.after(1.1, Ticked()) == (QueryDevice(),)
+    assert machine.do(DeviceSeen(CARD)) == (OpenStream(5, "flapping"),)
+
+
+def test_hanging_recreate_no_longer_blocks_the_next(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    assert running.after(4.9, Ticked()) == ()
+    assert len(reports(running.after(0.2, Ticked()))) == 1
+    assert not running.lifecycle.recreating
+    assert running.after(0.6, Ticked()) == (QueryDevice(),)
+    assert running.do(DeviceSeen(CARD)) == (OpenStream(3, "gone"),)
+    assert running.do(Opened(2, CARD, 48000)) == (DropStream(2),), "what hung comes too late"
+    running.do(Opened(3, CARD, 48000))
+    assert (running.state, running.lifecycle.current_generation) == (StreamState.RUNNING, 3)
+
+
+def test_hanging_recreate_that_comes_back_before_the_next_is_welcome(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    running.after(6.0, Ticked())
+    assert running.state is StreamState.LOST
+    running.do(Opened(2, CARD, 48000))
+    assert (running.state, running.lifecycle.current_generation) == (StreamState.RUNNING, 2)
+
+
+def test_close_drops_the_stream(running: Machine) -> None:
+    assert running.do(CloseAsked()) == (DropStream(1),)
+    assert running.do(CloseAsked()) == ()
+    assert running.after(10.0, Ticked()) == ()
+    assert running.state is StreamState.CLOSED
+
+
+def test_close_while_opening_drops_what_was_opened(running: Machine) -> None:
+    running.do(StreamDied(1, "gone"))
+    assert running.do(CloseAsked()) == ()
+    assert running.do(Opened(2, CARD, 48000)) == (DropStream(2),)
+    assert running.state is StreamState.CLOSED
+
+
+EVENTS = st.one_of(
+    st.just(Ticked()),
+    st.builds(DeviceSeen, st.sampled_from([None, CARD, OTHER])),
+    st.builds(Opened, st.integers(1, 8), st.sampled_from([CARD, OTHER]), st.just(48000)),
+    st.builds(OpenFailed, st.integers(1, 8), st.just("refused")),
+    st.builds(StreamDied, st.integers(1, 8), st.just("gone")),
+    st.sampled_from([StartAsked(), CloseAsked()]),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 30.0), EVENTS), max_size=60))
+def test_whatever_happens_at_most_one_stream_is_active(events: list[tuple[float, Event]]) -> None:
+    machine = Machine()
+    asked: set[int] = set()
+    open_streams: set[int] = set()
+    for seconds, event in events:
+        if isinstance(event, Opened) and event.generation not in asked:
+            continue  # the shell only answers what it was asked
+        if isinstance(event, Opened):
+            asked.discard(event.generation)
+            open_streams.add(event.generation)
+        for command in machine.after(seconds, event):
+            match command:
+                case OpenStream(generation):
+                    assert generation == machine.lifecycle.generation
+                    asked.add(generation)
+                case DropStream(generation):
+                    open_streams.discard(generation)
+        current = machine.lifecycle.current_generation
+        assert open_streams == ({current} if current else set())
+        assert (machine.state is StreamState.RUNNING) == (current != 0)
+
+
+def seconds(value: float) -> int:
+    return round(value * 1e9)
+
+
+class Watch:
+    """A watchdog of 5 ms blocks, asked every 50 ms."""
+
+    def __init__(self) -> None:
+        self.dog = Watchdog(0.005)
+
+    def look(self, now_s: float, last_block_s: float = 0.0, finished: bool = False) -> str:
+        health = Health(seconds(10.0), seconds(last_block_s), finished)
+        return self.dog.judge(health, seconds(now_s))
+
+
+def test_watchdog_limit_is_five_periods_but_at_least_100_ms() -> None:
+    assert Watchdog(0.005).limit_ns == 100_000_000
+    assert Watchdog(0.1).limit_ns == 500_000_000
+
+
+def test_watchdog_sees_a_stream_without_blocks() -> None:
+    watch = Watch()
+    assert watch.look(20.00, last_block_s=20.0) == ""
+    assert watch.look(20.05, last_block_s=20.0) == ""
+    assert watch.look(20.10, last_block_s=20.0) == ""
+    assert watch.look(20.15, last_block_s=20.0) == "no block arrives"
+
+
+def test_watchdog_sees_a_finished_stream_at_once() -> None:
+    assert Watch().look(20.0, last_block_s=20.0, finished=True) == "the host has ended it"
+
+
+def test_watchdog_gives_the_first_block_more_time() -> None:
+    watch = Watch()
+    looks = [(10.0 + 0.05 * step, watch.look(10.0 + 0.05 * step)) for step in range(80)]
+    dead_s = [at_s for at_s, verdict in looks if verdict]
+    assert dead_s
+    assert 13.0 <= dead_s[0] <= 13.1
+
+
+def test_watchdog_excuses_a_machine_that_slept() -> None:
+    watch = Watch()
+    assert watch.look(20.00, last_block_s=20.0) == ""
+    assert watch.look(28.00, last_block_s=20.01) == "", "nobody had blocks while the machine slept"
+    assert watch.look(28.05, last_block_s=28.02) == ""
+
+
+def test_watchdog_of_a_starved_process_still_sees_a_zombie() -> None:
+    watch = Watch()
+    assert watch.look(20.0, last_block_s=20.0) == ""
+    assert watch.look(21.0, last_block_s=20.01) == ""
+    assert watch.look(22.0, last_block_s=20.01) == "no block arrives"
