@@ -46,6 +46,7 @@ def show(app: AppContext, explain: bool, as_toml: bool, as_json: bool) -> None:
         _show_json(app)
     else:
         app.console.print(_table(app))
+        app.console.print()
         _show_path(app)
 
 
@@ -100,6 +101,7 @@ def _table(app: AppContext) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from sottovoce.app.config import shown_path
     from sottovoce.app.reference import settings
     from sottovoce.app.toml_text import toml_value
 
@@ -114,7 +116,9 @@ def _table(app: AppContext) -> Table:
         section = setting.section
         origin = app.loaded.provenance[key]
         style = "dim" if origin.layer == "default" else "bold"
-        table.add_row(key, Text(toml_value(app.config.get(key)), style), Text(str(origin), style))
+        value = app.config.get(key)
+        shown = toml_value(shown_path(value) if isinstance(value, Path) else value)
+        table.add_row(key, Text(shown, style), Text(str(origin), style))
     return table
 
 
@@ -157,7 +161,7 @@ def _explain(app: AppContext, *, as_json: bool) -> None:
             section = setting.section
             app.console.print(Text.assemble("\n", (f"[{section}]", "bold cyan"), f"  {SECTIONS[section].__doc__}"))
         app.console.print(Text.assemble((key, "bold"), f" = {toml_value(setting.default)}"), soft_wrap=True)
-        allowed = f"Allowed: {setting.allowed}. Variable: {' or '.join(setting.env_names)}."
-        for paragraph, style in ((setting.description, ""), (allowed, "dim")):
+        allowed, variables = f"allowed: {setting.allowed}", f"variable: {', '.join(setting.env_names)}"
+        for paragraph, style in ((setting.description, ""), (allowed, "dim"), (variables, "dim")):
             for line in textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False):
                 app.console.print(f"    {line}", style=style, markup=False, soft_wrap=True)
