@@ -54,12 +54,18 @@ def calls(source: str, wanted: Iterable[str]) -> list[str]:
 
 
 def broad_excepts(source: str) -> list[ast.ExceptHandler]:
-    """Every ``except Exception``, ``except BaseException`` and bare ``except``."""
+    """Every ``except Exception``, ``except BaseException`` and bare ``except`` that keeps what it has caught.
+
+    One that ends by raising it again only cleans up.
+    """
     broad = {"Exception", "BaseException"}
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            last = node.body[-1]
+            if isinstance(last, ast.Raise) and last.exc is None:
+                continue
             if any(each is None or ast.unparse(each) in broad for each in caught):
                 found.append(node)
     return found

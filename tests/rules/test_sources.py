@@ -81,6 +81,11 @@ def test_broad_except_without_reason_is_found(line: str, explained: bool) -> Non
     assert unexplained_excepts(source) == ([] if explained else [3])
 
 
+def test_broad_except_that_raises_again_needs_no_reason() -> None:
+    assert unexplained_excepts("try:\n    pass\nexcept Exception:\n    clean()\n    raise") == []
+    assert unexplained_excepts("try:\n    pass\nexcept Exception:\n    clean()\n    raise X from None") == [3]
+
+
 def test_scale_of_int16_stands_in_one_file() -> None:
     sources = [*package_files(), *native_files()]
     assert len([name_of(path) for path in sources if holds_number(read(path), 32768, path.suffix)]) == 1
