@@ -72,7 +72,7 @@ def _table(devices: Sequence[Device], used: dict[int, list[str]]) -> Table:
     if several:
         table.add_column("by")
     for device in devices:
-        row = [
+        row: list[str | Text] = [
             str(device.id),
             Text(device.name, "bold" if device.id in used else ""),
             str(device.input_channels or ""),

@@ -91,7 +91,7 @@ def exit_code(found: list[Check]) -> ExitCode:
 
 
 def _python() -> Check:
-    version = f"{platform.python_implementation()} {platform.python_version()}, {platform.platform(terse=True)}"
+    version = f"{platform.python_version()} on {platform.system()}, {platform.machine()}"
     if sys.version_info < LEAST_PYTHON:
         return Check("Python", "missing", version, f"install Python {'.'.join(map(str, LEAST_PYTHON))} or later")
     return Check("Python", "ok", version)
@@ -249,7 +249,7 @@ def _store(config: Config) -> Check:
     kept = {"keep": "words are kept", "redact": "only lengths of words are kept", "off": "words are not kept"}
     problem = _store_problem(session.path)
     if problem is not None:
-        return Check("session store", "missing", problem.message, problem.hint, ExitCode.STORE)
+        return Check("session store", "warning", f"sessions cannot be kept: {problem.message}", problem.hint)
     return Check("session store", "ok", f"{session.path}; {kept[session.transcripts]}")
 
 

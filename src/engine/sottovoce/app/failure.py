@@ -36,7 +36,7 @@ def report(error: BaseException, app: AppContext) -> ExitCode:
             _show(app, error.format_message())
             return ExitCode.USAGE
         case SottovoceError():
-            _show(app, error.message, error.hint)
+            show_error(error, app)
         case ModuleNotFoundError() if error.name and not error.name.startswith("sottovoce"):
             _show(app, f"the Python package of {error.name!r} is not installed", INSTALL)
         case _:
@@ -45,6 +45,11 @@ def report(error: BaseException, app: AppContext) -> ExitCode:
     if app.verbose:
         _show_traceback(error, app)
     return exit_code_of(error)
+
+
+def show_error(error: SottovoceError, app: AppContext) -> None:
+    """Show an error that does not end the command."""
+    _show(app, error.message, error.hint)
 
 
 def _show_unexpected(error: BaseException, app: AppContext) -> None:
