@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,14 @@ def command() -> None:
 @_json_option
 @click.pass_obj
 def search(app: AppContext, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Show which notes answer a question, best first."""
+    """Show which notes answer a question, best first, and how much of the question each covers."""
     from sottovoce.speech.notes.index import NotesIndex
 
     path, notes = _read(app.config)
-    with NotesIndex(notes.notes) as index:
+    with closing(NotesIndex(notes)) as index:
         hits = index.search(" ".join(words), limit)
     if as_json:
-        app.print_json([{**_as_json(hit.note), "score": round(hit.score, 6)} for hit in hits])
+        app.print_json([{**_as_json(hit.note), "coverage": hit.coverage, "matched": hit.matched} for hit in hits])
     elif hits:
         _show_hits(app, hits, path)
     else:
@@ -83,7 +84,8 @@ def _show_hits(app: AppContext, hits: Sequence[Hit], root: Path) -> None:
 
     for number, hit in enumerate(hits, 1):
         place = _place(hit.note, root)
-        app.console.print(Text.assemble(f"{number}. ", (hit.note.title, "bold"), (f"  {place}", "dim")), soft_wrap=True)
+        found = (f"  {place}  {hit.coverage:.0%}", "dim")
+        app.console.print(Text.assemble(f"{number}. ", (hit.note.title, "bold"), found), soft_wrap=True)
         for point in hit.note.points:
             app.console.print(f"   - {point}", markup=False, soft_wrap=True)
 
