@@ -35,7 +35,10 @@ def command() -> None:
 @_json_option
 @click.pass_obj
 def search(app: AppContext, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Show which notes answer a question, best first, and how much of the question each covers."""
+    """Show which notes answer a question, best first.
+
+    Behind each stands how much of the question it covers.
+    """
     from sottovoce.speech.notes.index import NotesIndex
 
     path, notes = _read(app.config)
@@ -80,6 +83,7 @@ def _read(config: Config) -> tuple[Path, Notes]:
 
 
 def _show_hits(app: AppContext, hits: Sequence[Hit], root: Path) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     for number, hit in enumerate(hits, 1):
@@ -87,7 +91,7 @@ def _show_hits(app: AppContext, hits: Sequence[Hit], root: Path) -> None:
         found = (f"  {place}  {hit.coverage:.0%}", "dim")
         app.console.print(Text.assemble(f"{number}. ", (hit.note.title, "bold"), found), soft_wrap=True)
         for point in hit.note.points:
-            app.console.print(f"   - {point}", markup=False, soft_wrap=True)
+            app.console.print(Padding(Text(f"- {point}"), (0, 0, 0, 3), expand=False))
 
 
 def _show_notes(app: AppContext, notes: Sequence[Note], root: Path) -> None:
