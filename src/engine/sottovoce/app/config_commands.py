@@ -53,14 +53,20 @@ def show(app: AppContext, explain: bool, as_toml: bool, as_json: bool) -> None:
 @command.command("path")
 @click.pass_obj
 def path(app: AppContext) -> None:
-    """Print where the file of settings is looked for, whether it exists or not."""
+    """Print the path of the file of settings.
+
+    Whether the file exists or not: it is what `config init` would write.
+    """
     click.echo(_path(app))
 
 
 @command.command("init")
 @click.pass_obj
 def init(app: AppContext) -> None:
-    """Write a file that explains every setting and changes none; never overwrites one."""
+    """Write a file that explains every setting.
+
+    It changes none: each stands in it with its default, behind a #. A file that exists is never overwritten.
+    """
     from sottovoce.app.config import shown_path
     from sottovoce.app.toml_text import commented_file
 
