@@ -6,7 +6,7 @@ import pytest
 
 from sottovoce.audio.devices import DeviceChange, KnownDevice, detect_change, select_device
 from sottovoce.audio.host import Device
-from sottovoce.audio.stream import StreamConfig, formats_to_try
+from sottovoce.audio.negotiate import StreamConfig, formats_to_try
 from sottovoce.core.errors import DeviceNotFoundError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 import pytest
@@ -171,7 +172,7 @@ def test_failure_is_reported_at_most_once_in_five_seconds(running: Machine) -> N
             told_s.append(running.now_s)
         running.after(0.5, DeviceSeen(OTHER if generation % 2 else CARD))
         running.lifecycle.last_good = KnownDevice(99, 8000)  # so that each device seen is another one
-    gaps = [later - earlier for earlier, later in zip(told_s, told_s[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(told_s)]
     assert gaps
     assert min(gaps) >= 5.0
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Protocol
 
 from sottovoce.audio.host import Host
 from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.negotiate import Latency, StreamConfig, StreamRate, negotiate
 from sottovoce.audio.portaudio import portaudio_host
-from sottovoce.audio.stream import Latency, StreamConfig, StreamKeeper, StreamRate, StreamReport, negotiate
+from sottovoce.audio.report import StreamReport
+from sottovoce.audio.stream import StreamKeeper
 from sottovoce.core.errors import StreamError
 from sottovoce.native.callback import PlaybackCallback
 from sottovoce.native.mixer import Mixer
@@ -94,11 +97,16 @@ class DeviceOutput:
         host: Host | None = None,
     ) -> None:
         self._host = host
-        self._device = device
-        self._blocksize = blocksize
-        self._latency = latency
-        self._prefer_stream_rate = prefer_stream_rate
-        self._policy = policy or LifecyclePolicy()
+        self._config = StreamConfig(
+            kind="output",
+            samplerate=48000,
+            channels=2,
+            device=device,
+            blocksize=blocksize,
+            latency=latency,
+            prefer_stream_rate=prefer_stream_rate,
+            policy=policy or LifecyclePolicy(),
+        )
         self._keeper: StreamKeeper | None = None
 
     @property
@@ -106,12 +114,13 @@ class DeviceOutput:
         return self._keeper.latency_s if self._keeper else 0.0
 
     def negotiate(self, samplerate: int, channels: int) -> tuple[int, int]:
-        return negotiate(self._require_host(), self._config(samplerate, channels))
+        self._config = dataclasses.replace(self._config, samplerate=samplerate, channels=channels)
+        return negotiate(self._require_host(), self._config)
 
     def start(self, feed: Feed) -> None:
         mixer = feed.mixer
         self._keeper = StreamKeeper(
-            self._config(mixer.samplerate, mixer.channels),
+            dataclasses.replace(self._config, samplerate=mixer.samplerate, channels=mixer.channels),
             lambda generation, samplerate, channels: PlaybackCallback(mixer, generation, samplerate, channels),
             self._require_host(),
         )
@@ -140,15 +149,3 @@ class DeviceOutput:
         if self._host is None:
             self._host = portaudio_host()
         return self._host
-
-    def _config(self, samplerate: int, channels: int) -> StreamConfig:
-        return StreamConfig(
-            kind="output",
-            samplerate=samplerate,
-            channels=channels,
-            device=self._device,
-            blocksize=self._blocksize,
-            latency=self._latency,
-            prefer_stream_rate=self._prefer_stream_rate,
-            policy=self._policy,
-        )

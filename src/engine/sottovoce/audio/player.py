@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -11,16 +12,24 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy.typing as npt
 
 from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.negotiate import Latency, StreamRate, check_choice
 from sottovoce.audio.output import DeviceOutput, Output
+from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.resampler import Resampler
 from sottovoce.audio.source import PlayerSource, SourceSnapshot
-from sottovoce.audio.stream import DurationStats, Latency, StreamRate, StreamReport
 from sottovoce.core.errors import ConfigError, StreamClosedError, StreamError
 from sottovoce.core.formats import check_channels, check_samplerate
+from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.units import s_to_frames
 from sottovoce.native.mixer import Mixer
 
 ResampleMode: TypeAlias = Literal["producer", "callback", "off"]
+
+_logger = get_logger("audio")
+
+#: What resampling may take of the callback's time at p95 before it moves to the producers: a fifth of a block of 256
+#: frames at 48 kHz.
+_RESAMPLE_BUDGET_NS = 1_000_000
 
 #: How long closing waits for the fade to silence.
 _FADE_LIMIT_S = 0.1
@@ -98,7 +107,7 @@ class Player:
     ) -> None:
         self.samplerate = check_samplerate(samplerate)
         self.channels = check_channels(channels)
-        _check_choice("resample_mode", resample_mode, ("producer", "callback", "off"))
+        check_choice("resample_mode", resample_mode, ("producer", "callback", "off"))
         _check_positive("buffer_s", buffer_s)
         self.buffer_s = buffer_s
         self.resample_mode = resample_mode
@@ -109,6 +118,7 @@ class Player:
         self._mixer: Mixer | None = None
         self._sources: tuple[PlayerSource, ...] = ()
         self._default: PlayerSource | None = None
+        self._told_over_budget = False
         self._closing = False
         self._closed = False
 
@@ -250,12 +260,15 @@ class Player:
                 f"the source has {rate} Hz, the mixer {mixer.samplerate}, and resample_mode is 'off'",
                 hint=f"write {mixer.samplerate} Hz, or set resample_mode to 'producer'",
             )
-        by_producer = rate != mixer.samplerate and self.resample_mode == "producer"
+        by_producer = rate != mixer.samplerate and (self.resample_mode == "producer" or self._over_budget())
         ring_rate = mixer.samplerate if by_producer else rate
         # Room for what the resampler holds back, so that a piece that was taken can always be queued whole.
         reserve = 2 * round(Resampler(rate, ring_rate, channels).latency_frames) + 64 if by_producer else 0
         prebuffer = s_to_frames(prebuffer_s, ring_rate)
-        native = mixer.add_source(ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer)
+        try:
+            native = mixer.add_source(ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer)
+        except RuntimeError as error:  # as many as the mixer can play are open
+            raise StreamError(str(error), hint="close a source before another is opened") from error
         source = PlayerSource(self, native, rate, prebuffer, reserve_frames=reserve)
         with self.changed:
             self._sources = (*self._sources, source)
@@ -290,6 +303,16 @@ class Player:
         with self.changed:
             self.changed.notify_all()
 
+    def _over_budget(self) -> bool:
+        """Whether resampling takes the callback too long, so that new sources are resampled by who writes."""
+        p95_ns = self.output.report().resampling.p95_ns
+        if p95_ns <= _RESAMPLE_BUDGET_NS:
+            return False
+        if not self._told_over_budget:
+            self._told_over_budget = True
+            log_event(_logger, logging.WARNING, "resampling leaves the callback", p95_us=p95_ns // 1000)
+        return True
+
     def _own_source(self) -> PlayerSource:
         with self.changed:
             source = self._default
@@ -309,11 +332,6 @@ class Player:
                 self.changed.wait(0.005)
             # the fade has left the mixer and is on its way through the device
             self.changed.wait(min(self.output.latency_s, _FADE_LIMIT_S))
-
-
-def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{key} is {value!r}; allowed: {', '.join(map(repr, allowed))}", key=key)
 
 
 def _check_positive(key: str, value: float) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from sottovoce.audio.host import Host
 from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.negotiate import Latency, StreamConfig, StreamRate, negotiate
 from sottovoce.audio.portaudio import portaudio_host
+from sottovoce.audio.report import StreamReport
 from sottovoce.audio.resampler import Resampler
-from sottovoce.audio.stream import Latency, StreamConfig, StreamKeeper, StreamRate, StreamReport, negotiate
+from sottovoce.audio.stream import StreamKeeper
 from sottovoce.core.errors import ConfigError, StreamError
 from sottovoce.core.formats import as_block, check_channels, check_samplerate
 from sottovoce.core.types import Block

@@ -14,12 +14,12 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 from sottovoce.audio.devices import KnownDevice, select_device
-from sottovoce.audio.host import Device, Host, HostStream, Kind, StreamRequest
+from sottovoce.audio.host import Device, Host, HostStream, StreamRequest
 from sottovoce.audio.lifecycle import (
     CloseAsked,
     Command,
@@ -28,7 +28,6 @@ from sottovoce.audio.lifecycle import (
     Event,
     Health,
     Lifecycle,
-    LifecyclePolicy,
     Opened,
     OpenFailed,
     OpenStream,
@@ -40,6 +39,8 @@ from sottovoce.audio.lifecycle import (
     Ticked,
     Watchdog,
 )
+from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try
+from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
@@ -49,9 +50,6 @@ _logger = get_logger("audio")
 
 #: How long a new stream waits for the old one to be closed before it goes ahead.
 _DROP_WAIT_S = 0.25
-
-Latency: TypeAlias = float | Literal["low", "high"]
-StreamRate: TypeAlias = Literal["content", "device"]
 
 
 class StreamCallback(Protocol):
@@ -71,71 +69,14 @@ class StreamCallback(Protocol):
     def durations(self) -> Histogram: ...
     @property
     def intervals(self) -> Histogram: ...
+    @property
+    def resampling(self) -> Histogram: ...
     def retire(self) -> None: ...
     def counters(self) -> dict[str, int]: ...
 
 
 #: Makes the callback of a stream from its generation, samplerate (Hz) and channels.
 CallbackFactory: TypeAlias = Callable[[int, int, int], StreamCallback]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamConfig:
-    """What a stream is wanted to be.
-
-    ``samplerate`` (Hz) and ``channels`` are those of the content; a device that refuses them is opened with its own.
-    ``latency`` is in seconds, or the host's suggestion by name.
-    """
-
-    kind: Kind
-    samplerate: int
-    channels: int
-    device: int | str | None = None
-    blocksize: int = 256
-    latency: Latency = "low"
-    prefer_stream_rate: StreamRate = "content"
-    policy: LifecyclePolicy = field(default_factory=LifecyclePolicy)
-
-
-@dataclass(frozen=True, slots=True)
-class DurationStats:
-    """Percentiles of a duration, in ns; 0 while there are none."""
-
-    count: int = 0
-    p50_ns: int = 0
-    p95_ns: int = 0
-    p99_ns: int = 0
-    max_ns: int = 0
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> DurationStats:
-        return cls(
-            histogram.count,
-            histogram.percentile_ns(50.0),
-            histogram.percentile_ns(95.0),
-            histogram.percentile_ns(99.0),
-            histogram.max_ns,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class StreamReport:
-    """A picture of a stream. Counters go on over recreates; durations and intervals are those of the current stream."""
-
-    state: StreamState
-    generation: int
-    device: str
-    device_id: int | None
-    samplerate: int
-    channels: int
-    blocksize: int
-    latency_s: float
-    recreating: bool = False
-    recreates: int = 0
-    recreate_durations_ns: tuple[int, ...] = ()
-    counters: Mapping[str, int] = field(default_factory=dict)
-    callback: DurationStats = field(default_factory=DurationStats)
-    interval: DurationStats = field(default_factory=DurationStats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,40 +90,6 @@ class _Live:
     stream: HostStream
     callback: StreamCallback
     opened_ns: int
-
-
-def formats_to_try(config: StreamConfig, device: Device) -> tuple[tuple[int, int], ...]:
-    """Samplerates (Hz) and channel counts to open a device with, best first (SPEC A13)."""
-    rates = [config.samplerate, device.default_samplerate]
-    if config.prefer_stream_rate == "device":
-        rates.reverse()
-    most = device.channels(config.kind)
-    wanted = min(config.channels, most)
-    # some hosts take a device's whole channel count only
-    counts = [wanted] if most > 8 else [wanted, most]
-    return tuple(dict.fromkeys((rate, count) for count in counts for rate in rates if rate > 0))
-
-
-def find_on(host: Host, config: StreamConfig) -> Device:
-    """The device that a stream is to start on, from a fresh list."""
-    host.refresh(max_age_s=1.0)
-    return select_device(host.devices(), config.device, config.kind)
-
-
-def negotiate(host: Host, config: StreamConfig) -> tuple[int, int]:
-    """Samplerate (Hz) and channels at which the device says that it can be opened, the best of those to try.
-
-    Raises
-    ------
-    DeviceNotFoundError
-        If there is no such device.
-    """
-    device = find_on(host, config)
-    formats = formats_to_try(config, device)
-    for samplerate, channels in formats:
-        if host.supports(config.kind, device.id, samplerate, channels):
-            return samplerate, channels
-    return formats[0]  # opening it will say why not
 
 
 class StreamKeeper:
@@ -308,6 +215,7 @@ class StreamKeeper:
             counters=dict(counters),
             callback=DurationStats.of(live.callback.durations) if live else DurationStats(),
             interval=DurationStats.of(live.callback.intervals) if live else DurationStats(),
+            resampling=DurationStats.of(live.callback.resampling) if live else DurationStats(),
         )
 
     def _live_locked(self) -> _Live | None:

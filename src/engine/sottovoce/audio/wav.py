@@ -15,7 +15,7 @@ import numpy as np
 
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.output import Feed
-from sottovoce.audio.stream import StreamReport
+from sottovoce.audio.report import StreamReport
 from sottovoce.core.errors import AudioFileError, StreamError
 from sottovoce.core.formats import to_int16
 from sottovoce.core.log import get_logger, log_event
