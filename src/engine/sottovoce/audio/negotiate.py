@@ -1,0 +1,81 @@
+"""What a stream is wanted to be, and what a device can be opened with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sottovoce.audio.devices import select_device
+from sottovoce.audio.host import Device, Host, Kind
+from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.core.errors import ConfigError
+from sottovoce.native.mixer import MAX_BLOCKSIZE
+
+Latency: TypeAlias = float | Literal["low", "high"]
+StreamRate: TypeAlias = Literal["content", "device"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What a stream is wanted to be.
+
+    ``samplerate`` (Hz) and ``channels`` are those of the content; a device that refuses them is opened with its own.
+    ``latency`` is in seconds, or the host's suggestion by name.
+    """
+
+    kind: Kind
+    samplerate: int
+    channels: int
+    device: int | str | None = None
+    blocksize: int = 256
+    latency: Latency = "low"
+    prefer_stream_rate: StreamRate = "content"
+    policy: LifecyclePolicy = field(default_factory=LifecyclePolicy)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.blocksize <= MAX_BLOCKSIZE:
+            raise ConfigError(f"blocksize is {self.blocksize}; allowed: 1 to {MAX_BLOCKSIZE} frames", key="blocksize")
+        latency = self.latency
+        if latency not in ("low", "high") and not (isinstance(latency, float | int) and latency > 0.0):
+            raise ConfigError(f"latency is {latency!r}; allowed: 'low', 'high', seconds above 0", key="latency")
+        check_choice("prefer_stream_rate", self.prefer_stream_rate, ("content", "device"))
+
+
+def check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    """A :class:`ConfigError` that names ``key`` if ``value`` is not among those allowed."""
+    if value not in allowed:
+        raise ConfigError(f"{key} is {value!r}; allowed: {', '.join(map(repr, allowed))}", key=key)
+
+
+def formats_to_try(config: StreamConfig, device: Device) -> tuple[tuple[int, int], ...]:
+    """Samplerates (Hz) and channel counts to open a device with, best first (SPEC A13)."""
+    rates = [config.samplerate, device.default_samplerate]
+    if config.prefer_stream_rate == "device":
+        rates.reverse()
+    most = device.channels(config.kind)
+    wanted = min(config.channels, most)
+    # some hosts take a device's whole channel count only
+    counts = [wanted] if most > 8 else [wanted, most]
+    return tuple(dict.fromkeys((rate, count) for count in counts for rate in rates if rate > 0))
+
+
+def find_on(host: Host, config: StreamConfig) -> Device:
+    """The device that a stream is to start on, from a fresh list."""
+    host.refresh(max_age_s=1.0)
+    return select_device(host.devices(), config.device, config.kind)
+
+
+def negotiate(host: Host, config: StreamConfig) -> tuple[int, int]:
+    """Samplerate (Hz) and channels at which the device says that it can be opened, the best of those to try.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        If there is no such device.
+    """
+    device = find_on(host, config)
+    formats = formats_to_try(config, device)
+    for samplerate, channels in formats:
+        if host.supports(config.kind, device.id, samplerate, channels):
+            return samplerate, channels
+    return formats[0]  # opening it will say why not
