@@ -3,7 +3,7 @@
 
     python3 dev.py demo [options]     install what the demo needs, and run it
     python3 dev.py test [options]     install what the tests need, and run them (options go to pytest)
-    python3 dev.py check              linters, type checker, import contract, stubs
+    python3 dev.py check              linters, type checker, import contract, stubs, rules of the sources
     python3 dev.py bench CASE [...]   run a benchmark (`bench --list` names them)
     python3 dev.py clean              remove the virtual environment and what was built
 
@@ -239,14 +239,13 @@ def check(arguments: Sequence[str]) -> int:
     """Run every linter; all of them, even when an early one fails."""
     install("test")
     python = venv_program("python")
-    native = sorted(f"sottovoce.native.{path.stem}" for path in ROOT.glob("src/engine/sottovoce/native/*.pyi"))
     steps: dict[str, Sequence[str | Path]] = {
         "ruff": (python, "-m", "ruff", "check", "."),
         "format": (python, "-m", "ruff", "format", "--check", "."),
         "mypy": (python, "-m", "mypy"),
-        "stubtest": (python, "-m", "mypy.stubtest", "--mypy-config-file", "pyproject.toml", *native),
         "cython-lint": (venv_program("cython-lint"), "src/native"),
-        "imports": (venv_program("lint-imports"),),
+        # import-linter and stubtest, and the rules that a machine can read off the sources
+        "rules": (python, "-m", "pytest", "-q", "tests/rules"),
     }
     unknown = set(arguments) - set(steps)
     if unknown:

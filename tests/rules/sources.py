@@ -53,6 +53,14 @@ def calls(source: str, wanted: Iterable[str]) -> list[str]:
     return found
 
 
+def lone_sleeps(source: str) -> list[int]:
+    """Lines of ``time.sleep`` outside any ``while``: hoping that something has happened, not looking whether it has."""
+    tree = ast.parse(source)
+    looping = {id(node) for loop in ast.walk(tree) if isinstance(loop, ast.While) for node in ast.walk(loop)}
+    sleeps = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep")
+    return [node.lineno for node in sleeps if id(node) not in looping]
+
+
 def broad_excepts(source: str) -> list[ast.ExceptHandler]:
     """Every ``except Exception``, ``except BaseException`` and bare ``except`` that keeps what it has caught.
 

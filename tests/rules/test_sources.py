@@ -14,6 +14,7 @@ from tests.rules.sources import (
     broken_links,
     calls,
     holds_number,
+    lone_sleeps,
     long_functions,
     name_of,
     native_files,
@@ -39,10 +40,13 @@ def test_package_neither_prints_nor_sleeps() -> None:
     assert found == []
 
 
-def test_tests_do_not_sleep() -> None:
+def test_tests_do_not_sleep_and_hope() -> None:
     tests = [path for path in python_files() if path.is_relative_to(ROOT / "tests")]
-    found = [f"{name_of(path)}:{call}" for path in tests for call in calls(read(path), ("time.sleep",))]
-    assert found == []
+    assert [f"{name_of(path)}:{line}" for path in tests for line in lone_sleeps(read(path))] == []
+
+
+def test_lone_sleep_is_found() -> None:
+    assert lone_sleeps("import time\nwhile not ready():\n    time.sleep(0.01)\ntime.sleep(1)") == [4]
 
 
 def test_call_is_found() -> None:
