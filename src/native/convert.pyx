@@ -10,18 +10,18 @@ from libc.stdint cimport int16_t
 from libc.stdlib cimport getenv
 
 from .buffers cimport acquire
-from .kernels cimport sv_kernels_active, sv_kernels_available, sv_kernels_select
+from .kernels cimport sv_kernels_active, sv_kernels_available, sv_kernels_select_from_environment
 
 # Below this many samples, letting the GIL go costs more than the conversion.
 cdef Py_ssize_t _NOGIL_SAMPLES = 16384
 
 
 cdef int _select_isa() except -1:
-    cdef const char* wanted = getenv(b"SOTTOVOCE_ISA")
-    if sv_kernels_select(wanted) == 0:
+    if sv_kernels_select_from_environment() == 0:
         return 0
-    raise ImportError(f"SOTTOVOCE_ISA is {wanted.decode('utf-8', 'replace')!r}; this machine can run"
-                      f" {', '.join(available_isas())}; unset it to have the best one chosen")
+    wanted = getenv(b"SOTTOVOCE_ISA").decode("utf-8", "replace")
+    raise ImportError(f"SOTTOVOCE_ISA is {wanted!r}; this machine can run {', '.join(available_isas())};"
+                      " unset it to have the best one chosen")
 
 
 def available_isas():

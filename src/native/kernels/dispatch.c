@@ -1,6 +1,11 @@
 #include "kernels/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#if defined(_MSC_VER)
+#pragma warning(disable : 4996) /* getenv is called once, at import */
+#endif
 
 #if defined(SV_HAVE_AVX2) && defined(_MSC_VER)
 #include <immintrin.h>
@@ -54,3 +59,5 @@ int sv_kernels_select(const char *name) {
     sv_kernels_active = by_name(best);
     return 0;
 }
+
+int sv_kernels_select_from_environment(void) { return sv_kernels_select(getenv("SOTTOVOCE_ISA")); }

@@ -67,6 +67,9 @@ extern const sv_kernels *sv_kernels_active;
  * Returns 0, or -1 (the name is unknown or the machine cannot run it) and changes nothing. */
 int sv_kernels_select(const char *name);
 
+/* The same by the environment variable SOTTOVOCE_ISA, which is read here and nowhere else. */
+int sv_kernels_select_from_environment(void);
+
 /* Names that sv_kernels_select accepts on this machine, best last, NULL after the end. */
 const char *const *sv_kernels_available(void);
 

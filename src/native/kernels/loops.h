@@ -1,6 +1,7 @@
 /* The loops as a compiler can vectorise them by itself; included once by the file of each instruction set. */
 #include "kernels/kernels.h"
 
+#include <float.h>
 #include <math.h>
 
 static void int16_to_float32(const int16_t *SV_RESTRICT x, float *SV_RESTRICT out, size_t samples) {
@@ -36,27 +37,31 @@ static void ramp(float *x, size_t frames, size_t channels, float start, float sl
         for (size_t i = 0; i < frames; i++) x[i] *= start + slope * (float)(int32_t)(first + (uint32_t)i);
         return;
     }
+    if (channels == 2) { /* one flat loop vectorises, two nested ones do not */
+        for (size_t i = 0; i < 2 * frames; i++) x[i] *= start + slope * (float)(int32_t)(first + (uint32_t)(i / 2));
+        return;
+    }
     for (size_t i = 0; i < frames; i++) {
         const float gain = start + slope * (float)(int32_t)(first + (uint32_t)i);
         for (size_t c = 0; c < channels; c++) x[i * channels + c] *= gain;
     }
 }
 
+static int all_within_unit(const float *x, size_t samples) {
+    int32_t outside = 0;
+    for (size_t i = 0; i < samples; i++) outside |= !(fabsf(x[i]) <= 1.0f); /* NaN compares false */
+    return outside == 0;
+}
+
 static size_t scrub(float *x, size_t samples) {
+    if (all_within_unit(x, samples)) return 0; /* nearly always, and five times cheaper than what follows */
     size_t bad = 0;
-    while (samples > 0) { /* an int count inside, so that its lanes are as wide as the samples */
-        const size_t part = samples < 4096 ? samples : 4096;
-        int32_t found = 0;
-        for (size_t i = 0; i < part; i++) {
-            float value = x[i];
-            found += !(fabsf(value) <= 3.402823466e38f);
-            value = value == value ? value : 0.0f;
-            value = value < -1.0f ? -1.0f : value;
-            x[i] = value > 1.0f ? 1.0f : value;
-        }
-        bad += (size_t)found;
-        x += part;
-        samples -= part;
+    for (size_t i = 0; i < samples; i++) {
+        float value = x[i];
+        bad += !(fabsf(value) <= FLT_MAX);
+        value = value == value ? value : 0.0f;
+        value = value < -1.0f ? -1.0f : value;
+        x[i] = value > 1.0f ? 1.0f : value;
     }
     return bad;
 }

@@ -1,8 +1,11 @@
+from typing import Self, final
+
 import numpy as np
 import numpy.typing as npt
 
+@final
 class Ring:
-    def __init__(self, capacity_frames: int, channels: int) -> None: ...
+    def __new__(cls, capacity_frames: int, channels: int) -> Self: ...
     @property
     def capacity_frames(self) -> int: ...
     @property

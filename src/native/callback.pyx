@@ -1,0 +1,476 @@
+"""The two callbacks that PortAudio calls, playback and capture; they never need the GIL.
+
+Forbidden in the functions marked ``Realtime: yes`` and in all that they call: Python in any form, allocation and
+freeing, locks and waiting, system calls, logging, asserts, device queries. They count, and go on. A test reads the
+generated C and fails if one of them could reach Python.
+
+The object of a callback must stay alive until its stream is closed: PortAudio holds a bare address.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .buffers cimport check_channels, check_samplerate
+from .channels cimport channels_mix
+from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .memory cimport sv_new
+from .mixer cimport Mixer
+from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_render
+from .resample cimport RESAMPLE_MAX_CHANNELS, linear_in_frames, linear_init, linear_process
+from .ring cimport Ring, sv_ring_write
+from .source_core cimport block_report
+from .telemetry cimport Histogram, sv_histogram_record, sv_now_ns
+
+cdef enum:
+    _CONTINUE = 0  # paContinue
+    _PIECE_FRAMES = 256
+
+# PaStreamCallbackFlags
+cdef enum:
+    _INPUT_UNDERFLOW = 1
+    _INPUT_OVERFLOW = 2
+    _OUTPUT_UNDERFLOW = 4
+    _OUTPUT_OVERFLOW = 8
+    _PRIMING_OUTPUT = 16
+
+cdef double _MAX_DAC_DELAY_S = 10.0
+
+
+cdef void _begin(stream_state* stream, uint64_t now_ns, PaStreamCallbackFlags flags) noexcept nogil:
+    """Count what is known before the work."""
+    cdef uint64_t last_ns = sv_load_relaxed(&stream.last_block_ns)
+    if last_ns:
+        sv_histogram_record(stream.intervals, now_ns - last_ns)
+    sv_store_relaxed(&stream.last_block_ns, now_ns)
+    if flags:
+        sv_count(&stream.pa_input_underflows, (flags & _INPUT_UNDERFLOW) != 0)
+        sv_count(&stream.pa_input_overflows, (flags & _INPUT_OVERFLOW) != 0)
+        sv_count(&stream.pa_output_underflows, (flags & _OUTPUT_UNDERFLOW) != 0)
+        sv_count(&stream.pa_output_overflows, (flags & _OUTPUT_OVERFLOW) != 0)
+        sv_count(&stream.pa_priming_blocks, (flags & _PRIMING_OUTPUT) != 0)
+
+
+cdef void _finish(stream_state* stream, uint64_t started_ns, uint64_t frames, uint64_t resample_ns) noexcept nogil:
+    """Count what is known after the work."""
+    if resample_ns:
+        sv_histogram_record(stream.resampling, resample_ns)
+    sv_count(&stream.frames, frames)
+    sv_histogram_record(stream.durations, sv_now_ns() - started_ns)
+    sv_store_release(&stream.blocks, sv_load_relaxed(&stream.blocks) + 1)
+
+
+cdef void _note_dac_delay(stream_state* stream, const PaStreamCallbackTimeInfo* times) noexcept nogil:
+    """How long until this block is heard, as PortAudio says; 0 where that is nonsense (PortAudio 498)."""
+    cdef double delay_s = times.outputBufferDacTime - times.currentTime if times != NULL else 0.0
+    sv_store_relaxed(&stream.dac_delay_ns, <uint64_t> (delay_s * 1e9) if 0.0 < delay_s < _MAX_DAC_DELAY_S else 0)
+
+
+cdef void _count_report(stream_state* stream, const block_report* report) noexcept nogil:
+    sv_count(&stream.underruns, report.starved)
+    sv_count(&stream.starvations, report.starvations)
+    sv_count(&stream.idle_blocks, not report.sounded and not report.starved and not report.overlapped)
+    sv_count(&stream.overlaps, report.overlapped)
+    sv_count(&stream.scrubbed_samples, report.scrubbed_samples)
+    sv_count(&stream.resample_errors, report.resample_errors)
+
+
+cdef void _add_report(block_report* total, const block_report* part) noexcept nogil:
+    total.sounded = total.sounded or part.sounded
+    total.starved = total.starved or part.starved
+    total.overlapped = total.overlapped or part.overlapped
+    total.starvations += part.starvations
+    total.scrubbed_samples += part.scrubbed_samples
+    total.resample_errors += part.resample_errors
+    total.resample_ns += part.resample_ns
+
+
+cdef int64_t _convert_piece(playback_state* state, float* out, int64_t frames, uint64_t now_ns,
+                            block_report* report) noexcept nogil:
+    """Up to so many frames at the stream's format, from at most one piece of the mixer's; returns how many."""
+    cdef int64_t take = frames, made = frames
+    cdef uint64_t started_ns
+    cdef block_report part
+    cdef float* content = state.content
+    if state.resamples:
+        take = min(linear_in_frames(&state.linear, frames), <int64_t> _PIECE_FRAMES)
+    mixer_render(state.mixer, content, take, now_ns, &part)
+    _add_report(report, &part)
+    if state.resamples:
+        started_ns = sv_now_ns()
+        made = linear_process(&state.linear, content, take, state.resampled, frames)
+        report.resample_ns += sv_now_ns() - started_ns
+        content = state.resampled
+    channels_mix(content, state.mixer.channels, out, state.channels, made)
+    return made
+
+
+cdef void _render_converted(playback_state* state, float* out, int64_t frames, uint64_t now_ns,
+                            block_report* report) noexcept nogil:
+    """Render the mixer for a stream of another format, in pieces that the scratch memory holds."""
+    cdef int64_t made
+    memset(report, 0, sizeof(report[0]))
+    while frames > 0:
+        made = _convert_piece(state, out, min(frames, <int64_t> _PIECE_FRAMES), now_ns, report)
+        out += made * state.channels
+        frames -= made
+
+
+cdef int playback_callback(const void* input, void* output, unsigned long frames,
+                           const PaStreamCallbackTimeInfo* times, PaStreamCallbackFlags flags,
+                           void* userdata) noexcept nogil:
+    """Render the mixer into the output. Forbidden here: see the top of this file. Realtime: yes. Thread: callback."""
+    cdef playback_state* state = <playback_state*> userdata
+    cdef stream_state* stream = &state.stream
+    cdef uint64_t now_ns
+    cdef block_report report
+    if output == NULL:
+        sv_count(&stream.errors, 1)
+        return _CONTINUE
+    if sv_load_acquire(&stream.retired) or frames > MIXER_MAX_BLOCKSIZE:
+        memset(output, 0, frames * state.channels * sizeof(float))
+        sv_count(&stream.generation_mismatches if sv_load_relaxed(&stream.retired) else &stream.shape_mismatches, 1)
+        return _CONTINUE
+    now_ns = sv_now_ns()
+    _begin(stream, now_ns, flags)
+    _note_dac_delay(stream, times)
+    if state.converts:
+        _render_converted(state, <float*> output, frames, now_ns, &report)
+    else:
+        mixer_render(state.mixer, <float*> output, frames, now_ns, &report)
+    _count_report(stream, &report)
+    _finish(stream, now_ns, frames, report.resample_ns)
+    return _CONTINUE
+
+
+cdef void _write_ring(capture_state* state, const float* x, int64_t frames) noexcept nogil:
+    cdef uint64_t lost = frames - sv_ring_write(state.ring, x, frames)
+    if lost:
+        sv_count(&state.stream.overruns, 1)
+        sv_count(&state.stream.overrun_frames, lost)
+
+
+cdef uint64_t _write_resampled(capture_state* state, const float* x, int64_t frames) noexcept nogil:
+    """Resample into the ring, in parts that the scratch memory holds; returns how long the resampling took."""
+    cdef uint64_t spent_ns = 0, started_ns
+    cdef int64_t part, made
+    while frames > 0:
+        started_ns = sv_now_ns()
+        part = min(frames, linear_in_frames(&state.linear, _PIECE_FRAMES))
+        made = linear_process(&state.linear, x, part, state.resampled, _PIECE_FRAMES)
+        spent_ns += sv_now_ns() - started_ns
+        _write_ring(state, state.resampled, made)
+        x += part * state.ring.channels
+        frames -= part
+    return spent_ns
+
+
+cdef int capture_callback(const void* input, void* output, unsigned long frames,
+                          const PaStreamCallbackTimeInfo* times, PaStreamCallbackFlags flags,
+                          void* userdata) noexcept nogil:
+    """Bring the input to the ring's channels and samplerate. Forbidden here: see the top of this file. Realtime: yes.
+
+    Thread: callback.
+    """
+    cdef capture_state* state = <capture_state*> userdata
+    cdef stream_state* stream = &state.stream
+    cdef const float* x = <const float*> input
+    cdef uint64_t now_ns, resample_ns = 0
+    cdef int64_t left = frames, part
+    if sv_load_acquire(&stream.retired):
+        sv_count(&stream.generation_mismatches, 1)
+        return _CONTINUE
+    if input == NULL or frames > MIXER_MAX_BLOCKSIZE:
+        sv_count(&stream.errors if input == NULL else &stream.shape_mismatches, 1)
+        return _CONTINUE
+    now_ns = sv_now_ns()
+    _begin(stream, now_ns, flags)
+    while left > 0:
+        part = min(left, <int64_t> _PIECE_FRAMES)
+        memcpy(state.content, x, part * state.channels * sizeof(float))
+        sv_count(&stream.scrubbed_samples, sv_kernels_active.scrub(state.content, part * state.channels))
+        channels_mix(state.content, state.channels, state.mixed, state.ring.channels, part)
+        if state.resamples:
+            resample_ns += _write_resampled(state, state.mixed, part)
+        else:
+            _write_ring(state, state.mixed, part)
+        x += part * state.channels
+        left -= part
+    _finish(stream, now_ns, frames, resample_ns)
+    return _CONTINUE
+
+
+cdef void finished_callback(void* userdata) noexcept nogil:
+    """PortAudio says that a stream has stopped. Realtime: yes. Thread: callback."""
+    sv_store_release(&(<stream_state*> userdata).finished, 1)
+
+
+cdef dict _shared_counters(const stream_state* stream):
+    return {
+        "blocks": sv_load_acquire(&stream.blocks),
+        "frames": sv_load_relaxed(&stream.frames),
+        "generation_mismatches": sv_load_relaxed(&stream.generation_mismatches),
+        "shape_mismatches": sv_load_relaxed(&stream.shape_mismatches),
+        "errors": sv_load_relaxed(&stream.errors),
+        "resample_errors": sv_load_relaxed(&stream.resample_errors),
+        "scrubbed_samples": sv_load_relaxed(&stream.scrubbed_samples),
+        "pa_input_underflows": sv_load_relaxed(&stream.pa_input_underflows),
+        "pa_input_overflows": sv_load_relaxed(&stream.pa_input_overflows),
+        "pa_output_underflows": sv_load_relaxed(&stream.pa_output_underflows),
+        "pa_output_overflows": sv_load_relaxed(&stream.pa_output_overflows),
+        "pa_priming_blocks": sv_load_relaxed(&stream.pa_priming_blocks),
+    }
+
+
+cdef class StreamCallback:
+    """What the callbacks of playback and capture have in common; made only as one of these.
+
+    Keep it until its stream is closed.
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        if type(self) is StreamCallback:
+            raise TypeError("a StreamCallback is made only as a PlaybackCallback or a CaptureCallback")
+
+    cdef int connect(self, stream_state* stream, object generation) except -1:
+        """Take the memory that the callback counts in."""
+        if not isinstance(generation, int) or generation < 0:
+            raise ValueError(f"generation is {generation!r}; it must be a whole number, at least 0")
+        self.generation = generation
+        self.durations = Histogram()
+        self.intervals = Histogram()
+        self.resampling = Histogram()
+        stream.durations = self.durations.core
+        stream.intervals = self.intervals.core
+        stream.resampling = self.resampling.core
+        self.stream = stream
+        return 0
+
+    @property
+    def userdata(self):
+        """Address that PortAudio is to hand to both callbacks."""
+        return <uintptr_t> self.stream
+
+    @property
+    def finished_address(self):
+        """Of the ``PaStreamFinishedCallback``."""
+        return <uintptr_t> &finished_callback
+
+    @property
+    def finished(self):
+        """True once PortAudio has said that the stream stopped."""
+        return sv_load_acquire(&self.stream.finished) != 0
+
+    @property
+    def last_block_ns(self):
+        """When the newest block began, on the clock of ``time.monotonic_ns``; 0 before the first."""
+        return sv_load_relaxed(&self.stream.last_block_ns)
+
+    def retire(self):
+        """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.
+
+        A block that has begun is finished.
+
+        Realtime: yes. Thread: engine.
+        """
+        sv_store_release(&self.stream.retired, 1)
+
+
+@cython.final
+cdef class PlaybackCallback(StreamCallback):
+    """What one playback stream's callback touches; made anew for every stream that is opened.
+
+    Keep it until the stream is closed; it keeps its mixer.
+
+    Parameters
+    ----------
+    mixer : Mixer
+        What is rendered.
+    generation : int
+        Of the stream, at least 0; for whoever reads the counters.
+    samplerate, channels : int
+        That the stream was opened with; 0 means the mixer's own. Where they differ, the callback resamples (linear) and
+        maps the channels, so that speed and pitch stay right.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+
+    def __cinit__(self, Mixer mixer not None, generation, samplerate=0, channels=0):
+        cdef size_t piece_bytes = _PIECE_FRAMES * RESAMPLE_MAX_CHANNELS * sizeof(float)
+        self.samplerate = check_samplerate(samplerate or mixer.samplerate, "samplerate")
+        self.channels = check_channels(channels or mixer.channels, "channels")
+        self.mixer = mixer
+        self.state = <playback_state*> sv_new(sizeof(playback_state))
+        if self.state == NULL:
+            raise MemoryError("no memory for a callback")
+        self.state.content = <float*> sv_new(piece_bytes)
+        self.state.resampled = <float*> sv_new(piece_bytes)
+        if self.state.content == NULL or self.state.resampled == NULL:
+            raise MemoryError("no memory for a callback")
+        self.state.mixer = mixer.core
+        self.state.channels = self.channels
+        self.state.resamples = self.samplerate != mixer.samplerate
+        self.state.converts = self.state.resamples or self.channels != mixer.channels
+        linear_init(&self.state.linear, mixer.core.samplerate, self.samplerate, mixer.core.channels)
+        self.connect(&self.state.stream, generation)
+
+    def __dealloc__(self):
+        if self.state != NULL:
+            free(self.state.content)
+            free(self.state.resampled)
+            free(self.state)
+
+    @property
+    def address(self):
+        """Of the ``PaStreamCallback``."""
+        return <uintptr_t> &playback_callback
+
+    @property
+    def dac_delay_ns(self):
+        """From the start of the newest block to its being heard, as PortAudio says; 0 if it does not know."""
+        return sv_load_relaxed(&self.stream.dac_delay_ns)
+
+    def counters(self):
+        """Everything that this callback has counted.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        dict of str to int
+            ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
+            ``starvations`` (how often one ran dry), ``idle_blocks``, ``overlaps`` (another was rendering the mixer),
+            ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
+            ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
+            PortAudio's flags by name.
+        """
+        cdef const stream_state* stream = self.stream
+        counted = _shared_counters(stream)
+        counted["underruns"] = sv_load_relaxed(&stream.underruns)
+        counted["starvations"] = sv_load_relaxed(&stream.starvations)
+        counted["idle_blocks"] = sv_load_relaxed(&stream.idle_blocks)
+        counted["overlaps"] = sv_load_relaxed(&stream.overlaps)
+        return counted
+
+    def drive(self, blocksize, blocks):
+        """Call the callback in a loop, as PortAudio would, without the GIL; for tests and benchmarks.
+
+        Realtime: no. Thread: engine, in the place of PortAudio's.
+
+        Parameters
+        ----------
+        blocksize : int
+            Frames a block, 1..1048576; above ``MAX_BLOCKSIZE`` the callback refuses.
+        blocks : int
+            At least 1.
+
+        Returns
+        -------
+        float
+            Nanoseconds per block.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        """
+        if not isinstance(blocksize, int) or not 1 <= blocksize <= 1 << 20:
+            raise ValueError(f"blocksize is {blocksize!r}; it must be a whole number of frames, 1..{1 << 20}")
+        if not isinstance(blocks, int) or not 1 <= blocks < 1 << 62:
+            raise ValueError(f"blocks is {blocks!r}; it must be a whole number, at least 1")
+        cdef unsigned long frames = blocksize
+        cdef int64_t count = blocks, _block
+        cdef uint64_t started_ns, spent_ns
+        cdef void* output = malloc(frames * self.state.channels * sizeof(float))
+        if output == NULL:
+            raise MemoryError(f"no memory for a block of {blocksize} frames")
+        with nogil:
+            started_ns = sv_now_ns()
+            for _block in range(count):
+                playback_callback(NULL, output, frames, NULL, 0, self.state)
+            spent_ns = sv_now_ns() - started_ns
+        free(output)
+        return <double> spent_ns / <double> count
+
+
+@cython.final
+cdef class CaptureCallback(StreamCallback):
+    """What one capture stream's callback touches: mixes to the ring's channels, resamples, writes the ring.
+
+    Keep it until the stream is closed; it keeps its ring. Nothing else may write to that ring meanwhile.
+
+    Parameters
+    ----------
+    ring : Ring
+        Receives the frames.
+    samplerate, channels : int
+        Of the stream, 1000..768000 Hz and 1..64.
+    ring_samplerate : int
+        That the frames in the ring have, 1000..768000 Hz.
+    generation : int
+        Of the stream, at least 0; for whoever reads the counters.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+
+    def __cinit__(self, Ring ring not None, samplerate, channels, ring_samplerate, generation):
+        self.samplerate = check_samplerate(samplerate, "samplerate")
+        self.channels = check_channels(channels, "channels")
+        self.ring_samplerate = check_samplerate(ring_samplerate, "ring_samplerate")
+        self.ring = ring
+        cdef size_t piece_bytes = _PIECE_FRAMES * RESAMPLE_MAX_CHANNELS * sizeof(float)
+        self.state = <capture_state*> sv_new(sizeof(capture_state))
+        if self.state == NULL:
+            raise MemoryError("no memory for a callback")
+        self.state.content = <float*> sv_new(piece_bytes)
+        self.state.mixed = <float*> sv_new(piece_bytes)
+        self.state.resampled = <float*> sv_new(piece_bytes)
+        if self.state.content == NULL or self.state.mixed == NULL or self.state.resampled == NULL:
+            raise MemoryError("no memory for a callback")
+        self.state.ring = ring.core
+        self.state.channels = self.channels
+        self.state.resamples = self.samplerate != self.ring_samplerate
+        linear_init(&self.state.linear, self.samplerate, self.ring_samplerate, <uint32_t> ring.core.channels)
+        self.connect(&self.state.stream, generation)
+
+    def __dealloc__(self):
+        if self.state != NULL:
+            free(self.state.content)
+            free(self.state.mixed)
+            free(self.state.resampled)
+            free(self.state)
+
+    @property
+    def address(self):
+        """Of the ``PaStreamCallback``."""
+        return <uintptr_t> &capture_callback
+
+    def counters(self):
+        """Everything that this callback has counted.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        dict of str to int
+            ``blocks``, ``frames`` (of the stream), ``overruns`` and ``overrun_frames`` (lost as the ring was full),
+            ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
+            ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
+            PortAudio's flags by name.
+        """
+        cdef const stream_state* stream = self.stream
+        counted = _shared_counters(stream)
+        counted["overruns"] = sv_load_relaxed(&stream.overruns)
+        counted["overrun_frames"] = sv_load_relaxed(&stream.overrun_frames)
+        return counted
+
+
+sv_kernels_select_from_environment()

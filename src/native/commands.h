@@ -1,0 +1,47 @@
+/* A queue of commands of a fixed size from the engine (one sender at a time, by a lock of its own) to the callback.
+ *
+ * Realtime: yes. Thread: sv_commands_push engine, sv_commands_pop callback.
+ */
+#ifndef SOTTOVOCE_COMMANDS_H
+#define SOTTOVOCE_COMMANDS_H
+
+#include "atomics.h"
+
+enum { SV_COMMANDS = 256 };
+
+typedef enum { SV_ADD, SV_REMOVE, SV_GAIN, SV_PAUSE, SV_RESUME } sv_command_kind;
+
+typedef struct {
+    void *source;
+    float value;     /* of SV_GAIN: the gain to reach */
+    uint32_t frames; /* of SV_GAIN: the length of the ramp */
+    sv_command_kind kind;
+} sv_command;
+
+typedef struct {
+    uint64_t head; /* written by the sender */
+    char pad_0[SV_CACHE_LINE];
+    uint64_t tail; /* written by the callback */
+    char pad_1[SV_CACHE_LINE];
+    sv_command slots[SV_COMMANDS];
+} sv_commands;
+
+/* Returns 0 if the queue is full. */
+static inline int sv_commands_push(sv_commands *commands, const sv_command *command) {
+    const uint64_t head = sv_load_relaxed(&commands->head);
+    if (head - sv_load_acquire(&commands->tail) >= SV_COMMANDS) return 0;
+    commands->slots[head % SV_COMMANDS] = *command;
+    sv_store_release(&commands->head, head + 1); /* pairs with sv_commands_pop */
+    return 1;
+}
+
+/* Returns 0 if the queue is empty. */
+static inline int sv_commands_pop(sv_commands *commands, sv_command *command) {
+    const uint64_t tail = sv_load_relaxed(&commands->tail);
+    if (sv_load_acquire(&commands->head) == tail) return 0;
+    *command = commands->slots[tail % SV_COMMANDS];
+    sv_store_release(&commands->tail, tail + 1);
+    return 1;
+}
+
+#endif

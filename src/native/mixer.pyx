@@ -1,0 +1,206 @@
+"""The mixer: several sources, each with its own ring, resampler, gain and generation, summed into one output."""
+
+cimport cython
+from cpython.buffer cimport Py_buffer, PyBuffer_Release
+
+from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed
+from .buffers cimport acquire_frames, check_channels, check_samplerate
+from .mixer_core cimport MIXER_MAX_BLOCKSIZE, MIXER_MAX_SOURCES, SV_ADD, SV_REMOVE, MixerCore, mixer_render
+from .source cimport Source
+from .source_core cimport block_report
+from .telemetry cimport sv_now_ns
+
+from .source import Source
+
+MAX_SOURCES = MIXER_MAX_SOURCES
+MAX_BLOCKSIZE = MIXER_MAX_BLOCKSIZE
+
+
+@cython.final
+cdef class Mixer:
+    """Sums sources into one output of its own samplerate and channels.
+
+    Parameters
+    ----------
+    samplerate : int
+        In Hz, 1000..768000.
+    channels : int
+        1..64.
+    max_sources : int
+        1..32; how many may be there at once.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    One thread renders at a time: a callback, or :meth:`render_into`. A second one that comes meanwhile gets silence,
+    which is counted as an overlap.
+    """
+
+    def __cinit__(self, samplerate, channels, max_sources=MIXER_MAX_SOURCES):
+        if not isinstance(max_sources, int) or not 1 <= max_sources <= MIXER_MAX_SOURCES:
+            raise ValueError(f"max_sources is {max_sources!r}; it must be a whole number, 1..{MIXER_MAX_SOURCES}")
+        check_samplerate(samplerate, "samplerate")
+        check_channels(channels, "channels")
+        self.shared = MixerCore(samplerate, channels)
+        self.core = self.shared.core
+        self._max_sources = max_sources
+        self._sources = []
+        self._leaving = []
+
+    @property
+    def samplerate(self):
+        """In Hz."""
+        return self.core.samplerate
+
+    @property
+    def channels(self):
+        """Samples per frame of the output."""
+        return self.core.channels
+
+    @property
+    def max_sources(self):
+        """How many sources may be there at once."""
+        return self._max_sources
+
+    @property
+    def flush_latencies(self):
+        """Histogram of the time from a flush to its acknowledgement."""
+        return self.shared.flush_latencies
+
+    @property
+    def rendered_frames(self):
+        """Frames rendered since the start, silent ones included."""
+        return sv_load_acquire(&self.core.rendered_frames)
+
+    cdef void _reclaim(self) noexcept:
+        """Let go of the sources that the callback has let go of; under the lock."""
+        cdef Source source
+        kept = []
+        for source in self._leaving:
+            if not sv_load_acquire(&source.core.removed):
+                kept.append(source)
+        self._leaving = kept
+
+    def add_source(self, samplerate, channels, capacity_frames, prebuffer_frames=0):
+        """Add a source.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        samplerate : int
+            Of its content, in Hz, 1000..768000; if it is not the mixer's, the callback resamples (linear).
+        channels : int
+            Of its content, 1..64.
+        capacity_frames : int
+            Least number of frames that it holds; rounded up to a power of two.
+        prebuffer_frames : int
+            Frames that must be queued before it starts, or starts again after a starvation, unless the end was said.
+
+        Returns
+        -------
+        Source
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        RuntimeError
+            If there are ``max_sources`` already, or the queue of commands is full.
+        MemoryError
+            If there is no memory for its ring.
+        """
+        cdef Source source = Source(self.shared, samplerate, channels, capacity_frames, prebuffer_frames)
+        with self.shared.lock:
+            self._reclaim()
+            if len(self._sources) + len(self._leaving) >= self._max_sources and self._leaving:
+                self.shared.settle()
+                self._reclaim()
+            if len(self._sources) + len(self._leaving) >= self._max_sources:
+                raise RuntimeError(f"the mixer has {len(self._sources)} sources and {len(self._leaving)} about"
+                                   f" to leave; max_sources is {self._max_sources}")
+            self.shared.send(SV_ADD, source.core, 0.0, 0)
+            self._sources.append(source)
+        return source
+
+    def remove_source(self, Source source not None):
+        """Remove a source: it fades out, and its memory is freed once the callback has let go of it. Never waits.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        source : Source
+            From now on it refuses what is written to it; a second removal does nothing.
+
+        Raises
+        ------
+        ValueError
+            If it is another mixer's.
+        RuntimeError
+            If the queue of commands is full.
+        """
+        if source.shared is not self.shared:
+            raise ValueError("source belongs to another mixer; it can be removed only from its own")
+        with self.shared.lock:
+            if not source._removed:
+                self.shared.send(SV_REMOVE, source.core, 0.0, 0)
+                source._removed = True
+                self._sources.remove(source)
+                self._leaving.append(source)
+            self.shared.settle()
+            self._reclaim()
+
+    def render_into(self, out):
+        """Render a block without a device.
+
+        Realtime: yes (``mixer_render``). Thread: engine, in the place of a callback.
+
+        Parameters
+        ----------
+        out : numpy.ndarray of float32, shape (frames, channels), C-contiguous
+            Any number of frames.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If dtype or shape is another, or ``out`` is read-only.
+        """
+        cdef Py_buffer view
+        cdef block_report report
+        acquire_frames(out, &view, "out", self.core.channels, True)
+        try:
+            with nogil:
+                mixer_render(self.core, <float*> view.buf, view.shape[0], sv_now_ns(), &report)
+            if report.overlapped:
+                with self.shared.lock:
+                    sv_count(&self.core.overlaps, 1)
+        finally:
+            PyBuffer_Release(&view)
+
+    def counters(self):
+        """Everything counted since the start.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        dict of str to int
+            ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
+            ``starvations`` (how often one ran dry), ``idle_blocks`` (nothing to play, nothing missed),
+            ``scrubbed_samples`` (NaN or Inf), ``resample_errors``, ``overlaps`` (of :meth:`render_into` with another).
+        """
+        return {
+            "blocks": sv_load_relaxed(&self.core.blocks),
+            "frames": sv_load_relaxed(&self.core.rendered_frames),
+            "underruns": sv_load_relaxed(&self.core.underruns),
+            "starvations": sv_load_relaxed(&self.core.starvations),
+            "idle_blocks": sv_load_relaxed(&self.core.idle_blocks),
+            "scrubbed_samples": sv_load_relaxed(&self.core.scrubbed_samples),
+            "resample_errors": sv_load_relaxed(&self.core.resample_errors),
+            "overlaps": sv_load_relaxed(&self.core.overlaps),
+        }

@@ -1,0 +1,63 @@
+cimport cython
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from .source_core cimport block_report, source_core
+from .telemetry cimport Histogram
+
+cdef enum:
+    MIXER_MAX_SOURCES = 32
+    MIXER_MAX_BLOCKSIZE = 16384
+
+cdef extern from "commands.h" nogil:
+    ctypedef enum sv_command_kind:
+        SV_ADD
+        SV_REMOVE
+        SV_GAIN
+        SV_PAUSE
+        SV_RESUME
+
+    ctypedef struct sv_command:
+        void* source
+        float value
+        uint32_t frames
+        sv_command_kind kind
+
+    ctypedef struct sv_commands:
+        pass
+
+    int SV_COMMANDS
+    bint sv_commands_push(sv_commands* commands, const sv_command* command) noexcept
+    bint sv_commands_pop(sv_commands* commands, sv_command* command) noexcept
+
+
+ctypedef struct mixer_core:
+    sv_commands commands
+    uint64_t taken             # by whoever renders, or settles what nobody renders
+    uint64_t last_ns           # start of the newest block; 0 before the first
+    uint64_t rendered_frames
+    uint64_t blocks
+    uint64_t underruns
+    uint64_t starvations
+    uint64_t idle_blocks
+    uint64_t scrubbed_samples
+    uint64_t resample_errors
+    uint64_t overlaps
+    uint32_t samplerate
+    uint32_t channels
+    int active
+    source_core* sources[MIXER_MAX_SOURCES]
+    float* content             # one piece of one source
+    float* mixed               # the same at the mixer's channels
+
+cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
+                       block_report* report) noexcept nogil
+
+
+# The engine's end of a mixer, which the mixer and its sources share.
+cdef class MixerCore:
+    cdef mixer_core* core
+    cdef Histogram flush_latencies
+    cdef cython.pythread_type_lock lock  # of whoever sends commands
+
+    cdef int send(self, sv_command_kind kind, source_core* source, float value, uint32_t frames) except -1
+    cdef bint settle(self) noexcept

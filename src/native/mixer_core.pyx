@@ -1,0 +1,180 @@
+"""The mixer as the callback sees it, and the engine's end of its queue of commands.
+
+The engine talks to the callback by three ways only, none of which waits: frames through each source's ring; generation,
+flush and end through a few words stored with release; everything else through one queue of commands, which the callback
+drains at the start of a block.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from .atomics cimport (
+    sv_count,
+    sv_give_back,
+    sv_load_relaxed,
+    sv_store_relaxed,
+    sv_store_release,
+    sv_try_take,
+)
+from .channels cimport channels_mix
+from .gain cimport gain_move
+from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .memory cimport sv_new
+from .source_core cimport SOURCE_MAX_CHANNELS, block_report, source_core, source_is_done, source_render, source_settle
+from .telemetry cimport Histogram, sv_now_ns
+
+# Sources are rendered in pieces that stay in the first-level cache.
+cdef enum:
+    _PIECE_FRAMES = 256
+
+# A mixer that rendered nothing for so long has nobody listening: the engine then acts in the callback's place.
+cdef uint64_t _UNDRIVEN_NS = 500_000_000
+
+
+cdef void _apply(mixer_core* mixer, const sv_command* command) noexcept nogil:
+    cdef source_core* source = <source_core*> command.source
+    if command.kind == SV_ADD:
+        mixer.sources[mixer.active] = source  # the engine sees to it that there is room
+        mixer.active += 1
+    elif command.kind == SV_REMOVE:
+        source.leaving = True
+    elif command.kind == SV_GAIN:
+        gain_move(&source.gain, command.value, command.frames)
+    elif command.kind == SV_PAUSE:
+        source.pausing = True
+    elif command.kind == SV_RESUME:
+        source.pausing = False
+
+
+cdef void _drain_commands(mixer_core* mixer) noexcept nogil:
+    cdef sv_command command
+    while sv_commands_pop(&mixer.commands, &command):
+        _apply(mixer, &command)
+
+
+cdef void _drop(mixer_core* mixer, int place) noexcept nogil:
+    """Forget a source; its memory is the engine's again from the store on."""
+    cdef source_core* source = mixer.sources[place]
+    mixer.active -= 1
+    mixer.sources[place] = mixer.sources[mixer.active]
+    sv_store_release(&source.removed, 1)  # pairs with the load in Mixer
+
+
+cdef void _render_piece(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
+                        block_report* report) noexcept nogil:
+    cdef source_core* source
+    cdef int place
+    for place in range(mixer.active):
+        source = mixer.sources[place]
+        if not source_render(source, mixer.content, frames, now_ns, report):
+            continue
+        report.sounded = True
+        if source.channels == mixer.channels:
+            sv_kernels_active.add(out, mixer.content, frames * mixer.channels)
+        else:
+            channels_mix(mixer.content, source.channels, mixer.mixed, mixer.channels, frames)
+            sv_kernels_active.add(out, mixer.mixed, frames * mixer.channels)
+
+
+cdef void _count_block(mixer_core* mixer, int64_t frames, const block_report* report) noexcept nogil:
+    sv_count(&mixer.blocks, 1)
+    sv_count(&mixer.underruns, report.starved)
+    sv_count(&mixer.starvations, report.starvations)
+    sv_count(&mixer.idle_blocks, not report.sounded and not report.starved)
+    sv_count(&mixer.scrubbed_samples, report.scrubbed_samples)
+    sv_count(&mixer.resample_errors, report.resample_errors)
+    sv_store_release(&mixer.rendered_frames, sv_load_relaxed(&mixer.rendered_frames) + frames)
+
+
+cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
+                       block_report* report) noexcept nogil:
+    """Fill a block with the sum of the sources, within [-1, 1]; silence if somebody else is rendering.
+
+    Realtime: yes. Thread: callback.
+    """
+    cdef int64_t done = 0, part
+    cdef int place
+    memset(report, 0, sizeof(report[0]))
+    memset(out, 0, frames * mixer.channels * sizeof(float))
+    if not sv_try_take(&mixer.taken):
+        report.overlapped = True
+        return
+    sv_store_relaxed(&mixer.last_ns, now_ns)
+    _drain_commands(mixer)
+    while done < frames:
+        part = min(<int64_t> _PIECE_FRAMES, frames - done)
+        _render_piece(mixer, out + done * mixer.channels, part, now_ns, report)
+        done += part
+    for place in range(mixer.active - 1, -1, -1):
+        if source_is_done(mixer.sources[place]):
+            _drop(mixer, place)
+    report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels)
+    _count_block(mixer, frames, report)
+    sv_give_back(&mixer.taken)
+
+
+cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
+    """In the callback's place, if there is none: take commands, flush and remove at once. False if there is one.
+
+    Should a callback start just now, it finds the mixer taken and is silent for that block: it never waits.
+    """
+    cdef uint64_t last_ns = sv_load_relaxed(&mixer.last_ns)
+    cdef int place
+    if last_ns != 0 and <int64_t> (now_ns - last_ns) < <int64_t> _UNDRIVEN_NS:
+        return False
+    if not sv_try_take(&mixer.taken):
+        return False
+    _drain_commands(mixer)
+    for place in range(mixer.active - 1, -1, -1):
+        source_settle(mixer.sources[place], now_ns)
+        if mixer.sources[place].leaving:
+            _drop(mixer, place)
+    sv_give_back(&mixer.taken)
+    return True
+
+
+@cython.final
+cdef class MixerCore:
+    """Owns the memory of a mixer."""
+
+    def __cinit__(self, samplerate, channels):
+        cdef size_t piece_bytes = _PIECE_FRAMES * SOURCE_MAX_CHANNELS * sizeof(float)
+        self.flush_latencies = Histogram()
+        self.core = <mixer_core*> sv_new(sizeof(mixer_core))
+        if self.core == NULL:
+            raise MemoryError("no memory for a mixer")
+        self.core.samplerate = samplerate
+        self.core.channels = channels
+        self.core.content = <float*> sv_new(piece_bytes)
+        self.core.mixed = <float*> sv_new(piece_bytes)
+        if self.core.content == NULL or self.core.mixed == NULL:
+            raise MemoryError("no memory for a mixer")
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            free(self.core.content)
+            free(self.core.mixed)
+            free(self.core)
+
+    cdef bint settle(self) noexcept:
+        """Act in the callback's place if there is none. Realtime: yes. Thread: engine."""
+        return _settle_undriven(self.core, sv_now_ns())
+
+    cdef int send(self, sv_command_kind kind, source_core* source, float value, uint32_t frames) except -1:
+        """Queue a command; under the lock. Realtime: no. Thread: engine."""
+        cdef sv_command command
+        command.source = source
+        command.value = value
+        command.frames = frames
+        command.kind = kind
+        if sv_commands_push(&self.core.commands, &command):
+            return 0
+        if self.settle() and sv_commands_push(&self.core.commands, &command):
+            return 0
+        raise RuntimeError(f"the mixer's queue of {SV_COMMANDS} commands is full: more were sent during one block than"
+                           " it takes; send fewer, or wait for the next block")
+
+
+sv_kernels_select_from_environment()

@@ -1,0 +1,297 @@
+"""A source as the engine sees it: frames go in, and what has become of them can be asked at any time."""
+
+cimport cython
+from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from libc.math cimport isfinite
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+
+from .atomics cimport sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .buffers cimport acquire_frames, check_channels, check_samplerate
+from .gain cimport gain_set
+from .memory cimport sv_new
+from .mixer_core cimport SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
+from .resample cimport linear_init
+from .ring cimport ring_free, ring_new, sv_ring_queued, sv_ring_write
+from .source_core cimport source_core
+from .telemetry cimport sv_now_ns
+
+MAX_GAIN = 16.0
+MAX_RAMP_S = 10.0
+
+# The fade before anything stops, and after a starvation: short to the ear, far below a click.
+cdef double _FADE_S = 0.005
+
+
+@cython.final
+cdef class Source:
+    """One playing input of a mixer; made by :meth:`~sottovoce.native.mixer.Mixer.add_source`.
+
+    A writer holds the generation that it writes for. :meth:`flush` starts a new one: what is queued fades out in 5 ms,
+    and what a stale writer still writes is refused. Frames of the new generation may be written at once.
+    """
+
+    def __cinit__(self, MixerCore shared not None, samplerate, channels, capacity_frames, prebuffer_frames):
+        self.core = <source_core*> sv_new(sizeof(source_core))
+        if self.core == NULL:
+            raise MemoryError("no memory for a source")
+        self._samplerate = check_samplerate(samplerate, "samplerate")
+        self.core.channels = check_channels(channels, "channels")
+        self.core.ring = ring_new(capacity_frames, self.core.channels)
+        if not isinstance(prebuffer_frames, int) or not 0 <= prebuffer_frames <= self.core.ring.capacity:
+            raise ValueError(f"prebuffer_frames is {prebuffer_frames!r}; it must be a whole number,"
+                             f" 0..{self.core.ring.capacity}, the capacity")
+        self.shared = shared
+        self.core.prebuffer_frames = prebuffer_frames
+        self.core.flush_latency = shared.flush_latencies.core
+        self.core.fade_frames = <uint32_t> (_FADE_S * shared.core.samplerate + 0.5)
+        self.core.resamples = self._samplerate != shared.core.samplerate
+        linear_init(&self.core.linear, self._samplerate, shared.core.samplerate, self.core.channels)
+        gain_set(&self.core.gain, 1.0)
+        gain_set(&self.core.envelope, 1.0)
+        self._gain = 1.0
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            ring_free(self.core.ring)
+            free(self.core)
+
+    @property
+    def samplerate(self):
+        """Of the content, in Hz."""
+        return self._samplerate
+
+    @property
+    def channels(self):
+        """Of the content."""
+        return self.core.channels
+
+    @property
+    def capacity_frames(self):
+        """Frames that it holds at most; a power of two."""
+        return self.core.ring.capacity
+
+    @property
+    def generation(self):
+        """The generation that may write; 0 at first, one more with every flush."""
+        return sv_load_acquire(&self.core.generation)
+
+    @property
+    def acknowledged_generation(self):
+        """The newest generation that the callback has made room for."""
+        return sv_load_acquire(&self.core.acknowledged)
+
+    @property
+    def acknowledged_ns(self):
+        """When it did, in nanoseconds of ``time.monotonic_ns``; 0 before the first flush."""
+        sv_load_acquire(&self.core.acknowledged)
+        return sv_load_relaxed(&self.core.acknowledged_ns)
+
+    @property
+    def queued_frames(self):
+        """Frames written and not yet played, those of a flush not yet acknowledged included."""
+        return sv_ring_queued(self.core.ring)
+
+    @property
+    def writable_frames(self):
+        """Frames that can be written now."""
+        return self.core.ring.capacity - sv_ring_queued(self.core.ring)
+
+    @property
+    def written_frames(self):
+        """Frames written since the start."""
+        return sv_load_acquire(&self.core.ring.head)
+
+    @property
+    def consumed_frames(self):
+        """Frames of the content played since the start, of all generations; flushed ones do not count."""
+        return sv_load_acquire(&self.core.consumed_frames)
+
+    @property
+    def played_frames(self):
+        """Frames of the content played of the current generation."""
+        cdef uint64_t flush_to = sv_load_acquire(&self.core.flush_to)
+        return max(0, <int64_t> (sv_load_acquire(&self.core.ring.tail) - flush_to))
+
+    @property
+    def first_frame_ns(self):
+        """When the first frame of the current generation left the mixer, on the clock of ``time.monotonic_ns``.
+
+        0 while none has.
+        """
+        cdef uint64_t tag = sv_load_acquire(&self.core.first_tag)
+        return sv_load_relaxed(&self.core.first_ns) if tag == sv_load_acquire(&self.core.generation) + 1 else 0
+
+    @property
+    def paused(self):
+        """True from :meth:`pause` to :meth:`resume`."""
+        return self._paused
+
+    @property
+    def gain(self):
+        """The linear gain set last; it is reached after its ramp."""
+        return self._gain
+
+    def write(self, x, generation):
+        """Write as many frames of ``x`` as there is room for; never waits.
+
+        Realtime: no. Thread: engine; writers exclude each other.
+
+        Parameters
+        ----------
+        x : numpy.ndarray of float32, shape (frames, channels), C-contiguous
+            At the source's samplerate.
+        generation : int
+            The one that the frames belong to.
+
+        Returns
+        -------
+        int
+            Frames written, from the start of ``x``; 0 if the generation was flushed, or the source removed, which is
+            counted.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If dtype or shape is another.
+        """
+        cdef Py_buffer view
+        cdef uint64_t frames, written
+        acquire_frames(x, &view, "x", self.core.channels, False)
+        try:
+            frames = view.shape[0]
+            with self.lock:
+                if generation != sv_load_relaxed(&self.core.generation) or self._removed:
+                    self._stale_writes += 1
+                    self._stale_frames += frames
+                    return 0
+                written = sv_ring_write(self.core.ring, <const float*> view.buf, frames)
+                if written < frames and self._flush_waits():
+                    written += sv_ring_write(self.core.ring, <const float*> view.buf + written * self.core.channels,
+                                             frames - written)
+                self._short_writes += written < frames
+                return written
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef bint _flush_waits(self) noexcept:
+        """True if room was made by a flush that no callback was there to act on."""
+        return (sv_load_acquire(&self.core.acknowledged) != sv_load_relaxed(&self.core.generation)
+                and self.shared.settle())
+
+    def end(self, generation):
+        """Say that what was written is all: running dry after it is idleness, not starvation, and no prebuffer is due.
+
+        More may be written after it; that is a new utterance of the same generation.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        generation : int
+            The one that ends; a stale one is ignored, and counted as a stale write.
+        """
+        with self.lock:
+            if generation != sv_load_relaxed(&self.core.generation) or self._removed:
+                self._stale_writes += 1
+                return
+            sv_store_release(&self.core.end_at, sv_load_relaxed(&self.core.ring.head))
+
+    def flush(self):
+        """Start a new generation: everything queued fades out in 5 ms and is dropped. Never waits.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        int
+            The new generation; ``acknowledged_generation`` reaches it when the callback has acted.
+        """
+        cdef uint64_t generation
+        with self.lock:
+            generation = sv_load_relaxed(&self.core.generation) + 1
+            sv_store_release(&self.core.flush_to, sv_load_relaxed(&self.core.ring.head))
+            sv_store_relaxed(&self.core.flush_ns, sv_now_ns())
+            sv_store_release(&self.core.generation, generation)  # pairs with the callback's load
+            self.shared.settle()
+            return generation
+
+    def set_gain(self, gain, ramp_s=0.02):
+        """Move to another gain.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        gain : float
+            Linear, 0..16.
+        ramp_s : float
+            How long it takes, in seconds, 0..10; linear in amplitude.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        RuntimeError
+            If the source was removed, or the queue of commands is full.
+        """
+        cdef double value = gain, seconds = ramp_s
+        if not isfinite(value) or not 0.0 <= value <= MAX_GAIN:
+            raise ValueError(f"gain is {gain!r}; it must be linear, 0..{MAX_GAIN:g}")
+        if not isfinite(seconds) or not 0.0 <= seconds <= MAX_RAMP_S:
+            raise ValueError(f"ramp_s is {ramp_s!r}; it must be in seconds, 0..{MAX_RAMP_S:g}")
+        self._command(SV_GAIN, value, <uint32_t> (seconds * self.shared.core.samplerate + 0.5))
+        self._gain = value
+
+    def pause(self):
+        """Fade out in 5 ms and stop where it is; what is queued stays.
+
+        Realtime: no. Thread: engine.
+
+        Raises
+        ------
+        RuntimeError
+            If the source was removed, or the queue of commands is full.
+        """
+        self._command(SV_PAUSE, 0.0, 0)
+        self._paused = True
+
+    def resume(self):
+        """Go on where it was paused, fading in over 5 ms.
+
+        Realtime: no. Thread: engine.
+
+        Raises
+        ------
+        RuntimeError
+            If the source was removed, or the queue of commands is full.
+        """
+        self._command(SV_RESUME, 0.0, 0)
+        self._paused = False
+
+    cdef int _command(self, sv_command_kind kind, float value, uint32_t frames) except -1:
+        with self.shared.lock:
+            if self._removed:
+                raise RuntimeError("the source was removed from its mixer; add another")
+            return self.shared.send(kind, self.core, value, frames)
+
+    def counters(self):
+        """Everything counted since the start.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        dict of str to int
+            ``starvations`` (how often it ran dry in mid-utterance), ``starved_frames`` (at the mixer's samplerate,
+            until it came back), ``flushed_frames`` (dropped by flushes), ``stale_writes`` and ``stale_frames``
+            (refused), ``short_writes`` (found too little room).
+        """
+        return {
+            "starvations": sv_load_relaxed(&self.core.starvations),
+            "starved_frames": sv_load_relaxed(&self.core.starved_frames),
+            "flushed_frames": sv_load_relaxed(&self.core.flushed_frames),
+            "stale_writes": self._stale_writes,
+            "stale_frames": self._stale_frames,
+            "short_writes": self._short_writes,
+        }

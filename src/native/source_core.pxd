@@ -1,0 +1,63 @@
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from .gain cimport gain_ramp
+from .resample cimport linear_state
+from .ring cimport sv_ring
+from .telemetry cimport sv_histogram
+
+cdef enum:
+    SOURCE_MAX_CHANNELS = 64
+
+ctypedef enum source_phase:
+    SOURCE_IDLE      # nothing to play, and nothing is missed
+    SOURCE_PLAYING
+    SOURCE_DECAYING  # ran dry in mid-utterance: the last frame is held and faded out
+    SOURCE_STARVED   # faded out; waits for its prebuffer
+
+# What happened in one block; filled in by the render functions.
+ctypedef struct block_report:
+    bint sounded
+    bint starved
+    bint overlapped
+    uint64_t starvations
+    uint64_t scrubbed_samples
+    uint64_t resample_errors
+    uint64_t resample_ns
+
+ctypedef struct source_core:
+    # Written by the engine, read by the callback.
+    uint64_t generation
+    uint64_t flush_to          # frames before this one are of a generation that was flushed
+    uint64_t flush_ns
+    uint64_t end_at            # nothing is expected after this frame
+    char pad_0[128]
+    # Written by the callback, read by the engine.
+    uint64_t acknowledged
+    uint64_t acknowledged_ns
+    uint64_t first_tag         # generation + 1 whose first frame has left, at first_ns
+    uint64_t first_ns
+    uint64_t removed
+    uint64_t consumed_frames
+    uint64_t flushed_frames
+    uint64_t starvations
+    uint64_t starved_frames
+    char pad_1[128]
+    # The callback's own.
+    sv_ring* ring
+    sv_histogram* flush_latency
+    uint64_t prebuffer_frames
+    uint32_t channels
+    uint32_t fade_frames
+    bint resamples
+    bint pausing
+    bint leaving
+    source_phase phase
+    gain_ramp gain
+    gain_ramp envelope
+    linear_state linear
+    float hold[SOURCE_MAX_CHANNELS]
+
+cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
+                        block_report* report) noexcept nogil
+cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil
+cdef bint source_is_done(const source_core* source) noexcept nogil

@@ -1,0 +1,205 @@
+"""One playing input of the mixer, as the callback sees it: ring, resampler, envelope, generation.
+
+What sounds is ``content * envelope * gain``. The content comes from the ring, or is the last frame held when the ring
+ran dry. The envelope is 1 while the source plays, and goes to 0 in 5 ms before anything stops the content: pause,
+flush, removal, starvation. After a starvation it comes back from 0; a new utterance starts at once, as it was written.
+
+Realtime: yes, all of it. Thread: callback.
+"""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .gain cimport gain_apply, gain_move, gain_moves, gain_set
+from .resample cimport linear_flush, linear_in_frames, linear_process, linear_reset
+from .ring cimport sv_ring_queued, sv_ring_read_done, sv_ring_read_span, sv_ring_ready, sv_ring_span
+from .telemetry cimport sv_histogram_record, sv_now_ns
+
+
+cdef bint _is_flushing(const source_core* source) noexcept nogil:
+    return sv_load_acquire(&source.generation) != source.acknowledged
+
+
+cdef bint _has_ended(const source_core* source) noexcept nogil:
+    """All that was written was played, and the writer said that this is all."""
+    return (sv_ring_queued(source.ring) == 0
+            and sv_load_acquire(&source.end_at) == sv_load_relaxed(&source.ring.tail))
+
+
+cdef bint _can_start(source_core* source) noexcept nogil:
+    cdef uint64_t queued = sv_ring_queued(source.ring)
+    if queued == 0:
+        return False
+    return (queued >= source.prebuffer_frames
+            or sv_load_acquire(&source.end_at) == sv_load_relaxed(&source.ring.tail) + queued)
+
+
+cdef void _apply_flush(source_core* source, uint64_t now_ns) noexcept nogil:
+    """Drop what was flushed and say so; only here does the tail move without playing."""
+    cdef uint64_t generation = sv_load_acquire(&source.generation)  # pairs with Source.flush
+    cdef uint64_t flush_to = sv_load_relaxed(&source.flush_to)
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
+    if flush_to > tail:
+        sv_ring_ready(source.ring, flush_to - tail)  # take note of the head, so that it is never behind the tail
+        sv_count(&source.flushed_frames, flush_to - tail)
+        sv_ring_read_done(source.ring, flush_to - tail)
+    linear_reset(&source.linear)
+    source.phase = SOURCE_IDLE
+    sv_store_relaxed(&source.acknowledged_ns, now_ns)
+    sv_store_release(&source.acknowledged, generation)
+    sv_histogram_record(source.flush_latency, max(0, <int64_t> (now_ns - sv_load_relaxed(&source.flush_ns))))
+
+
+cdef int64_t _fetch_resampled(source_core* source, sv_ring_span* span, bint enough, float* out, int64_t frames,
+                              block_report* report) noexcept nogil:
+    cdef uint64_t started_ns = sv_now_ns()
+    cdef int64_t made = linear_process(&source.linear, span.first, span.first_frames, out, frames)
+    made += linear_process(&source.linear, span.second, span.second_frames, out + made * source.channels,
+                           frames - made)
+    if enough and made != frames:
+        report.resample_errors += 1
+    report.resample_ns += sv_now_ns() - started_ns
+    return made
+
+
+cdef int64_t _fetch(source_core* source, float* out, int64_t frames, bint flushing,
+                    block_report* report) noexcept nogil:
+    """Content from the ring, at the mixer's samplerate; fewer frames if it runs dry or reaches what was flushed."""
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
+    cdef uint64_t wanted = linear_in_frames(&source.linear, frames) if source.resamples else frames
+    cdef uint64_t take = min(wanted, sv_ring_ready(source.ring, wanted))
+    cdef sv_ring_span span
+    cdef size_t first
+    cdef int64_t made
+    if flushing:
+        take = min(take, max(sv_load_relaxed(&source.flush_to), tail) - tail)
+    span = sv_ring_read_span(source.ring, take)
+    if source.resamples:
+        made = _fetch_resampled(source, &span, take == wanted, out, frames, report)
+    else:
+        first = span.first_frames * source.channels
+        memcpy(out, span.first, first * sizeof(float))
+        memcpy(out + first, span.second, span.second_frames * source.channels * sizeof(float))
+        made = take
+    sv_ring_read_done(source.ring, take)
+    sv_count(&source.consumed_frames, take)
+    if made < frames and source.resamples and not flushing and _has_ended(source):
+        made += linear_flush(&source.linear, out + made * source.channels, frames - made)
+    return made
+
+
+cdef void _mark_first(source_core* source, uint64_t now_ns) noexcept nogil:
+    """Publish when the first frame of this generation left."""
+    cdef uint64_t tag = source.acknowledged + 1
+    if source.first_tag != tag:
+        sv_store_relaxed(&source.first_ns, now_ns)
+        sv_store_release(&source.first_tag, tag)  # pairs with Source.first_frame_ns
+
+
+cdef int64_t _play(source_core* source, float* out, int64_t frames, bint flushing, bint stopping, uint64_t now_ns,
+                   block_report* report) noexcept nogil:
+    """Play up to so many frames; running dry ends the utterance or starts the decay."""
+    cdef int64_t made = _fetch(source, out, frames, flushing, report)
+    if made > 0:
+        memcpy(source.hold, out + (made - 1) * source.channels, source.channels * sizeof(float))
+        if not flushing:
+            _mark_first(source, now_ns)
+    if made < frames:
+        if not flushing and _has_ended(source):
+            linear_reset(&source.linear)
+            source.phase = SOURCE_IDLE
+        else:
+            source.phase = SOURCE_DECAYING
+            if not stopping:
+                sv_count(&source.starvations, 1)
+                report.starvations += 1
+    gain_apply(&source.envelope, out, made, source.channels)
+    return made
+
+
+cdef void _hold(source_core* source, float* out, int64_t frames) noexcept nogil:
+    """The last frame, held, under the envelope on its way to 0."""
+    cdef int64_t frame
+    for frame in range(frames):
+        memcpy(out + frame * source.channels, source.hold, source.channels * sizeof(float))
+    gain_apply(&source.envelope, out, frames, source.channels)
+    sv_count(&source.starved_frames, frames)
+    if not gain_moves(&source.envelope):
+        source.phase = SOURCE_STARVED
+
+
+cdef bint _is_silent(const source_core* source, bint stopping) noexcept nogil:
+    if source.phase == SOURCE_PLAYING:
+        return stopping and not gain_moves(&source.envelope) and source.envelope.target == 0.0
+    return source.phase != SOURCE_DECAYING
+
+
+cdef bint _leave_silence(source_core* source, bint flushing, uint64_t now_ns) noexcept nogil:
+    """Act on what waited for silence; True if the source may sound now, or wants another look."""
+    if flushing:
+        _apply_flush(source, now_ns)
+        return True
+    if source.leaving or source.pausing:
+        return False
+    if not _can_start(source):
+        if source.phase == SOURCE_STARVED and _has_ended(source):
+            linear_reset(&source.linear)
+            source.phase = SOURCE_IDLE
+        return False
+    gain_set(&source.envelope, 1.0 if source.phase == SOURCE_IDLE else 0.0)
+    source.phase = SOURCE_PLAYING
+    return True
+
+
+cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
+                        block_report* report) noexcept nogil:
+    """Fill frames with what the source has to say; False, and nothing written, if it is silent all through.
+
+    Realtime: yes. Thread: callback.
+    """
+    cdef int64_t filled = 0, part
+    cdef bint flushing, stopping, sounded = False
+    cdef float target
+    while filled < frames:
+        flushing = _is_flushing(source)
+        stopping = flushing or source.pausing or source.leaving
+        if _is_silent(source, stopping):
+            if _leave_silence(source, flushing, now_ns):
+                continue
+            break
+        target = 0.0 if stopping or source.phase == SOURCE_DECAYING else 1.0
+        if source.envelope.target != target:
+            gain_move(&source.envelope, target, source.fade_frames)
+        part = frames - filled
+        if gain_moves(&source.envelope):
+            part = min(part, <int64_t> (source.envelope.length - source.envelope.position))
+        if source.phase == SOURCE_DECAYING:
+            _hold(source, out + filled * source.channels, part)
+        else:
+            part = _play(source, out + filled * source.channels, part, flushing, stopping, now_ns, report)
+        filled += part
+        sounded = sounded or part > 0
+    if source.phase == SOURCE_DECAYING or (source.phase == SOURCE_STARVED and not source.pausing):
+        report.starved = True
+        sv_count(&source.starved_frames, frames - filled)
+    if sounded:
+        memset(out + filled * source.channels, 0, (frames - filled) * source.channels * sizeof(float))
+        gain_apply(&source.gain, out, frames, source.channels)
+    elif gain_moves(&source.gain):
+        source.gain.position += <unsigned int> min(frames, <int64_t> (source.gain.length - source.gain.position))
+    return sounded
+
+
+cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil:
+    """Do at once what would wait for a fade; for a source that nobody listens to. Realtime: yes.
+
+    Thread: whoever holds the mixer.
+    """
+    if _is_flushing(source):
+        _apply_flush(source, now_ns)
+
+
+cdef bint source_is_done(const source_core* source) noexcept nogil:
+    """True once a source that is to leave no longer sounds. Realtime: yes. Thread: callback."""
+    return source.leaving and _is_silent(source, True)
