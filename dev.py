@@ -215,7 +215,9 @@ def show_seconds(words: str, started: float, done: threading.Event) -> None:
 
 def run(*command: str | Path) -> int:
     """Run a command to its end; Ctrl-C is its business, and ours is to wait until it has said goodbye."""
-    process = subprocess.Popen([str(part) for part in command], cwd=ROOT)
+    # cython-lint looks for pycodestyle on PATH
+    path = os.pathsep.join([str(venv_program("python").parent), os.environ.get("PATH", "")])
+    process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env={**os.environ, "PATH": path})
     while True:
         try:
             return process.wait()
