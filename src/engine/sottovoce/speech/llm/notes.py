@@ -17,6 +17,7 @@ from sottovoce.speech.notes.text import MAX_WORDS, theses
 from sottovoce.speech.notes.words import content_words, stem
 
 EXTRA = ""
+SENDS = ""
 NAME = "notes"
 
 
@@ -90,8 +91,6 @@ class NotesGenerator:
             index = self.index
         except NotesError as error:
             raise BackendError(error.message, backend=NAME, hint=error.hint) from error
-        if cancel.cancelled:
-            return
         for hit in index.search(question.text, limit=1):
             source = hit.note.source
             for thesis in islice(self._theses(hit, question.max_theses), question.max_theses):
@@ -125,7 +124,7 @@ def open(
     """
     notes = paths if index is None else index
     if notes is None:
-        raise ConfigError("the generator 'notes' has no notes", key="notes.path", hint="name a folder of Markdown files")
+        raise ConfigError("there are no notes to answer from", key="notes.path", hint="name a folder of Markdown files")
     return NotesGenerator(notes, max_words=max_words)
 
 

@@ -39,8 +39,8 @@ _JOINTS = (
     re.compile(r"[;:]\s+|\s+[–—-]\s+"),
     re.compile(r",\s+"),
     re.compile(
-        r"\s+(?=(?:and|but|or|because|so|which|that|while|when|if|with|и|а|но|или|потому|поэтому|который|которая|"
-        r"которые|чтобы|если|когда|с)\s)",
+        r"\s+(?=(?:and|but|or|because|so|which|that|while|when|where|if|with|и|а|но|или|потому|поэтому|который|которая|"
+        r"которые|чтобы|если|когда|где|с)\s)",
         re.IGNORECASE,
     ),
     re.compile(r"\s+"),

@@ -19,7 +19,8 @@ will with would yes you your
 """
 _QUESTION_WORDS = """
 how kind many much sort time what when where which who whom whose why
-где зачем как какая какие какое какой какую когда кого кому кто куда откуда почему сколько чего чей чем что
+где зачем как какая какие какое какой какую когда кого кому кто куда лет откуда почему сколько такая такие такое такой
+чего чей чем что
 """
 #: Words that say nothing of what a text is about.
 STOP_WORDS = frozenset(_STOP_WORDS.split())
@@ -37,7 +38,7 @@ _RUSSIAN_ENDINGS = re.compile(
     "а|е|и|й|о|у|ы|ь|ю|я)$"
 )
 _REFLEXIVE = re.compile("(?:ся|сь)$")
-_ENGLISH_ENDINGS = re.compile("(?:ings|ing|edly|ied|ies|ed|es|ly|s|y|e)$")
+_ENGLISH_ENDINGS = re.compile("(?:ings|ing|edly|ied|ies|ed|es|ys|ly|s|y|e)$")
 _DOUBLED = re.compile(r"([bdgmnprt])\1$")
 _LEAST_ROOT = 3
 
