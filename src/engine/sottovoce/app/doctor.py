@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Literal
 
 from sottovoce import __version__
 from sottovoce.app.exit_codes import ExitCode
-from sottovoce.app.system_packages import PORTAUDIO, pip_install, system_install
-from sottovoce.core.errors import BackendUnavailableError, ConfigError, NotesError, SottovoceError
+from sottovoce.app.logs import log_crash
+from sottovoce.app.system_packages import PORTAUDIO, pip_install, sound_advice, system_install
+from sottovoce.core.errors import (
+    BackendUnavailableError,
+    ConfigError,
+    DeviceError,
+    DeviceNotFoundError,
+    NotesError,
+    SottovoceError,
+)
 
 if TYPE_CHECKING:
     from sottovoce.app.config import Loaded
@@ -72,22 +80,35 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
     if package.state != "ok":  # nothing below loads without it
         return
     config = loaded.config if loaded is not None else _defaults()
-    yield _portaudio()
-    yield _device(config, "output")
-    yield _device(config, "input")
-    yield _vad(config)
-    yield _recognizer(config)
-    yield _generator(config)
-    yield _synthesizer(config)
-    yield _files()
-    yield _full_text_search()
-    yield _notes(config)
-    yield _store(config)
+    looks: dict[str, Callable[[str], Check]] = {
+        "PortAudio": _portaudio,
+        "earpiece": lambda name: _device(name, config, "output"),
+        "microphone": lambda name: _device(name, config, "input"),
+        "voice detector": lambda name: _vad(name, config),
+        "recogniser": lambda name: _recognizer(name, config),
+        "generator": lambda name: _generator(name, config),
+        "synthesiser": lambda name: _synthesizer(name, config),
+        "audio files": _files,
+        "search": _full_text_search,
+        "notes": lambda name: _notes(name, config),
+        "session store": lambda name: _store(name, config),
+    }
+    for name, look in looks.items():
+        yield _guarded(name, look)
 
 
 def exit_code(found: list[Check]) -> ExitCode:
     """0 if `demo` and `answer` work, else the code of the first thing that they miss."""
     return next((check.code for check in found if check.state == "missing"), ExitCode.OK)
+
+
+def _guarded(name: str, look: Callable[[str], Check]) -> Check:
+    try:
+        return look(name)
+    except Exception as error:  # noqa: BLE001 - whatever is broken, the rest is still looked at
+        log_crash(error, "main", file_only=True)
+        mend = "sottovoce --log-file FILE doctor, and report what the file says"
+        return Check(name, "missing", f"unexpected {type(error).__name__}", mend, ExitCode.INTERNAL)
 
 
 def _python() -> Check:
@@ -124,66 +145,73 @@ def _defaults() -> Config:
     return Config()
 
 
-def _portaudio() -> Check:
+def _portaudio(name: str) -> Check:
     from sottovoce.audio.portaudio import portaudio_status
 
     status = portaudio_status()
     if status.available:
-        return Check("PortAudio", "ok", f"{status.version.partition(',')[0]}, {status.library}")
-    missing = "OSError" in status.problem or "cannot be loaded" in status.problem
-    return Check("PortAudio", "warning", status.problem, system_install(PORTAUDIO) if missing else status.hint)
+        version = status.version.removeprefix("PortAudio ").partition(",")[0]
+        return Check(name, "ok", f"{version}, {status.library}")
+    return Check(name, "warning", status.problem, _portaudio_mend(status.hint))
 
 
-def _device(config: Config, kind: Literal["input", "output"]) -> Check:
-    from sottovoce.audio.devices import find_device
+def _portaudio_mend(hint: str) -> str:
+    return system_install(PORTAUDIO) if sys.platform.startswith("linux") and "portaudio" in hint else hint
 
-    name = "microphone" if kind == "input" else "earpiece"
+
+def _device(name: str, config: Config, kind: Literal["input", "output"]) -> Check:
+    from sottovoce.audio.devices import list_devices, select_device
+
     wanted = config.audio.input if kind == "input" else config.audio.output
+    needs = "`live` needs one" + ("" if kind == "input" else ", `demo` writes a file instead")
     try:
-        device = find_device(wanted, kind)
-    except SottovoceError as error:
-        needs = "`live` needs one" if kind == "input" else "`live` needs one; `demo` writes a file instead"
-        return Check(name, "warning", f"{error.message}; {needs}", error.hint)
+        devices = list_devices()
+        device = select_device(devices, wanted, kind)
+    except DeviceNotFoundError as error:
+        usable = any(device.channels(kind) for device in devices)
+        return Check(name, "warning", f"{error.message}; {needs}", error.hint if usable else sound_advice())
+    except DeviceError as error:
+        return Check(name, "warning", f"not looked for without PortAudio; {needs}", _portaudio_mend(error.hint))
     channels = device.channels(kind)
     return Check(name, "ok", f"{device.name}, {device.default_samplerate} Hz, {channels} channels")
 
 
-def _vad(config: Config) -> Check:
+def _vad(name: str, config: Config) -> Check:
     from sottovoce.speech.vad import open_vad
 
     try:
         detector = open_vad(config.vad.backend)
     except SottovoceError as error:
-        return _broken("voice detector", error)
+        return _broken(name, error)
     if config.vad.backend == "auto" and detector.name != "silero":
         mend = pip_install("sottovoce[offline]")
-        return Check("voice detector", "warning", f"{detector.name}; silero hears much better in noise", mend)
-    return Check("voice detector", "ok", detector.name)
+        return Check(name, "warning", f"{detector.name}; silero hears much better in noise", mend)
+    return Check(name, "ok", detector.name)
 
 
-def _recognizer(config: Config) -> Check:
+def _recognizer(name: str, config: Config) -> Check:
     from sottovoce.speech.registry import open_recognizer
 
-    name = config.asr.backend
+    backend = config.asr.backend
     try:
-        with closing(open_recognizer(name, language=config.asr.language)) as recognizer:
+        with closing(open_recognizer(backend, language=config.asr.language)) as recognizer:
             recognizer.warm()
     except SottovoceError as error:
-        return _broken("recogniser", error)
-    return Check("recogniser", "ok", f"{name}, language {config.asr.language}; {_sent('asr', name)}")
+        return _broken(name, error)
+    return Check(name, "ok", f"{backend}, language {config.asr.language}; {_sent('asr', backend)}")
 
 
-def _generator(config: Config) -> Check:
+def _generator(name: str, config: Config) -> Check:
     from sottovoce.speech.registry import describe
 
-    name = config.llm.backend
-    info = describe("llm", name)
+    backend = config.llm.backend
+    info = describe("llm", backend)
     if info.missing:
-        return Check("generator", "missing", f"{name} needs {', '.join(info.missing)}", _mend_extra(info.extra))
-    return Check("generator", "ok", f"{name}; {_sent('llm', name)}")
+        return Check(name, "missing", f"{backend} needs {', '.join(info.missing)}", _mend_extra(info.extra))
+    return Check(name, "ok", f"{backend}; {_sent('llm', backend)}")
 
 
-def _synthesizer(config: Config) -> Check:
+def _synthesizer(name: str, config: Config) -> Check:
     from sottovoce.core.cancel import CancelToken
     from sottovoce.speech.registry import open_synthesizer
 
@@ -192,29 +220,29 @@ def _synthesizer(config: Config) -> Check:
         with closing(open_synthesizer(tts.backend, voice=tts.voice, speed=tts.speed, volume=tts.volume)) as voice:
             frames = sum(len(chunk) for chunk in voice.synthesize("one", language, CancelToken()))
     except SottovoceError as error:
-        return _broken("synthesiser", error)
+        return _broken(name, error)
     if not frames:
         return Check(
             "synthesiser", "missing", f"{tts.backend} says nothing in {language!r}", "choose another tts.voice"
         )
-    return Check("synthesiser", "ok", f"{tts.backend}, voice {tts.voice} for {language}; {_sent('tts', tts.backend)}")
+    return Check(name, "ok", f"{tts.backend}, voice {tts.voice} for {language}; {_sent('tts', tts.backend)}")
 
 
-def _files() -> Check:
+def _files(name: str) -> Check:
     try:
         import soundfile
     except (ImportError, OSError) as error:
-        return Check("audio files", "missing", f"soundfile does not load: {error}", pip_install("sottovoce[offline]"))
+        return Check(name, "missing", f"soundfile does not load: {error}", pip_install("sottovoce[offline]"))
     known = soundfile.available_formats()
     lacking = [name for name in _FILE_FORMATS if name not in known]
     detail = f"{', '.join(name for name in _FILE_FORMATS if name in known)} ({soundfile.__libsndfile_version__})"
     if lacking:
         mend = pip_install("soundfile>=0.12.1") + " --force-reinstall"
-        return Check("audio files", "warning", f"{detail}; not {', '.join(lacking)}", mend)
-    return Check("audio files", "ok", detail)
+        return Check(name, "warning", f"{detail}; not {', '.join(lacking)}", mend)
+    return Check(name, "ok", detail)
 
 
-def _full_text_search() -> Check:
+def _full_text_search(name: str) -> Check:
     version = f"SQLite {sqlite3.sqlite_version}"
     try:
         with closing(sqlite3.connect(":memory:")) as connection:
@@ -223,34 +251,34 @@ def _full_text_search() -> Check:
         return Check(
             "search", "missing", f"{version} lacks FTS5: {error}", "use a Python whose SQLite is 3.34 or later"
         )
-    return Check("search", "ok", f"{version} with FTS5")
+    return Check(name, "ok", f"{version} with FTS5")
 
 
-def _notes(config: Config) -> Check:
+def _notes(name: str, config: Config) -> Check:
     from sottovoce.speech.notes.reader import read_notes
 
     path = config.notes.path
     if path is None:
-        return Check("notes", "warning", "no folder is set; `demo` brings its own", _NOTES_HINT)
+        return Check(name, "warning", "no folder is set; `demo` brings its own", _NOTES_HINT)
     try:
         notes = read_notes(path)
     except NotesError as error:
-        return Check("notes", "missing", error.message, error.hint.partition("\n")[0], ExitCode.NOTES)
+        return Check(name, "missing", error.message, error.hint.partition("\n")[0], ExitCode.NOTES)
     if notes.warnings:
         detail = f"{len(notes.notes)} in {path}, {len(notes.warnings)} warnings"
-        return Check("notes", "warning", detail, f"sottovoce notes check --notes {path}")
-    return Check("notes", "ok", f"{len(notes.notes)} in {path}")
+        return Check(name, "warning", detail, f"sottovoce notes check --notes {path}")
+    return Check(name, "ok", f"{len(notes.notes)} in {path}")
 
 
-def _store(config: Config) -> Check:
+def _store(name: str, config: Config) -> Check:
     session = config.session
     if not session.store:
-        return Check("session store", "ok", "off: nothing is kept")
+        return Check(name, "ok", "off: nothing is kept")
     kept = {"keep": "words are kept", "redact": "only lengths of words are kept", "off": "words are not kept"}
     problem = _store_problem(session.path)
     if problem is not None:
-        return Check("session store", "warning", f"sessions cannot be kept: {problem.message}", problem.hint)
-    return Check("session store", "ok", f"{session.path}; {kept[session.transcripts]}")
+        return Check(name, "warning", f"sessions cannot be kept: {problem.message}", problem.hint)
+    return Check(name, "ok", f"{session.path}; {kept[session.transcripts]}")
 
 
 def _store_problem(path: Path) -> SottovoceError | None:
@@ -284,8 +312,8 @@ def _mend_extra(extra: str) -> str:
     return pip_install(f"sottovoce[{extra}]")
 
 
-def _sent(kind: Literal["asr", "llm", "tts"], name: str) -> str:
+def _sent(kind: Literal["asr", "llm", "tts"], backend: str) -> str:
     """What a backend sends to others (SPEC D1)."""
     from sottovoce.speech.registry import describe
 
-    return describe(kind, name).sends or "nothing leaves this machine"
+    return describe(kind, backend).sends or "nothing leaves this machine"

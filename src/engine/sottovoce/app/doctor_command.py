@@ -48,12 +48,16 @@ def _show(app: AppContext, found: Sequence[Check]) -> None:
     for check in found:
         table.add_row(Text(check.state, _STYLES[check.state]), check.name, Text(check.detail))
     app.console.print(table)
-    mends = [check for check in found if check.mend]
+    mends: dict[str, list[Check]] = {}
+    for check in found:
+        if check.mend:
+            mends.setdefault(check.mend, []).append(check)
     if mends:
         app.console.print("\nto mend:", style="bold")
-    for check in mends:  # apart from the table, on lines of their own, so that they can be copied whole
-        app.console.print(Text(f"  {check.name}: ", _STYLES[check.state]), end="")
-        app.console.print(check.mend, markup=False, soft_wrap=True)
+    for mend, checks in mends.items():  # apart from the table, whole, so that it can be copied
+        names = ", ".join(check.name for check in checks)
+        app.console.print(Text(f"  {names}: ", _STYLES[checks[0].state]), end="")
+        app.console.print(mend, markup=False, soft_wrap=True)
     app.console.print()
     app.console.print(_verdict(found), style="bold")
 

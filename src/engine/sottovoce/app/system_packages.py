@@ -28,6 +28,20 @@ PORTAUDIO = {
     "apk": "portaudio",
     "brew": "portaudio",
 }
+#: What lets PortAudio, which knows ALSA alone on Linux, reach the devices of a sound server.
+ALSA_PLUGINS = {
+    "apt-get": "libasound2-plugins",
+    "dnf": "alsa-plugins-pulseaudio",
+    "pacman": "alsa-plugins",
+    "zypper": "alsa-plugins-pulse",
+    "apk": "alsa-plugins-pulse",
+}
+
+#: How the sound servers of Linux are started, by the program that tells of each.
+_START_SOUND = {
+    "pipewire-pulse": "systemctl --user start pipewire pipewire-pulse",
+    "pulseaudio": "pulseaudio --start",
+}
 
 
 def package_manager() -> str | None:
@@ -48,6 +62,17 @@ def system_install(packages: Mapping[str, str]) -> str:
         return f"install the system package {' or '.join(sorted(set(packages.values())))}"
     command = f"{_INSTALL[manager]} {packages[manager]}"
     return f"sudo {command}" if manager != "brew" and _needs_sudo() else command
+
+
+def sound_advice() -> str:
+    """What to do where there is no audio device of the wanted kind."""
+    plug_in = "plug in or switch on a headset"
+    if not sys.platform.startswith("linux"):
+        return plug_in
+    start = next((command for name, command in _START_SOUND.items() if shutil.which(name)), None)
+    if start is None:
+        return plug_in
+    return f"{plug_in}, or: {start}, and if that does not show it: {system_install(ALSA_PLUGINS)}"
 
 
 def pip_install(requirement: str) -> str:
