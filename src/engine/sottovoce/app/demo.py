@@ -179,7 +179,7 @@ class Conversation:
         from sottovoce.app.inputs import StageInput
         from sottovoce.app.sessions import kept_session, running
         from sottovoce.app.show import Screen
-        from sottovoce.app.wiring import EAR_SAMPLERATE, make_pipeline
+        from sottovoce.app.wiring import EAR_SAMPLERATE, make_pipeline, open_voice
 
         speech = [speak_question(question) for question in self.questions]
         player, target = self._open_player(out)
@@ -187,7 +187,7 @@ class Conversation:
         screen = Screen(self.app.console, realtime=True, quiet=quiet)
         with ExitStack() as stack:
             stack.enter_context(player)
-            voice = stack.enter_context(closing(player.open_source(self.backends.synthesizer.samplerate)))
+            voice = stack.enter_context(closing(open_voice(self.config, player, self.backends.synthesizer.samplerate)))
             room = stack.enter_context(closing(player.open_source(EAR_SAMPLERATE, buffer_s=30.0)))
             observers = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path)))
             pipeline = make_pipeline(

@@ -27,7 +27,7 @@ def command(app: AppContext) -> None:
     from sottovoce.app.inputs import MicrophoneInput
     from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
     from sottovoce.app.show import Screen
-    from sottovoce.app.wiring import make_pipeline, open_player, open_recorder
+    from sottovoce.app.wiring import make_pipeline, open_player, open_recorder, open_voice
 
     _end_on_terminate()
     config = app.config
@@ -36,7 +36,7 @@ def command(app: AppContext) -> None:
         recorder = stack.enter_context(open_recorder(config))
         player = stack.enter_context(open_player(config))
         backends = stack.enter_context(loaded_backends(app))
-        voice = stack.enter_context(closing(player.open_source(backends.synthesizer.samplerate)))
+        voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
         observers = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
         screen = Screen(app.console, realtime=True, keep=False)
         pipeline = make_pipeline(

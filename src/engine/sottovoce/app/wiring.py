@@ -14,7 +14,9 @@ from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.player import Player
 from sottovoce.audio.recorder import Recorder
+from sottovoce.audio.source import PlayerSource
 from sottovoce.core.errors import NotesError
+from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
@@ -108,6 +110,13 @@ def open_player(config: Config) -> Player:
     )
 
 
+def open_voice(config: Config, player: Player, samplerate: int) -> PlayerSource:
+    """The voice in the earpiece, at the loudness that the settings want; ``samplerate`` (Hz) is the synthesiser's."""
+    voice = player.open_source(samplerate)
+    voice.set_gain(db_to_gain(config.audio.playback_gain_db), ramp_s=0.0)
+    return voice
+
+
 def open_recorder(config: Config) -> Recorder:
     """The input that the settings name, at :data:`EAR_SAMPLERATE`; not started yet."""
     audio = config.audio
@@ -156,6 +165,7 @@ def make_pipeline(
         SegmenterSettings(
             pre_roll_ms=vad.pre_roll_ms,
             hang_over_ms=vad.hang_over_ms,
+            tail_ms=vad.tail_ms,
             min_segment_ms=vad.min_segment_ms,
             max_segment_s=vad.max_segment_s,
             threshold=vad.threshold,
