@@ -16,7 +16,7 @@ from sottovoce.speech.notes.note import Note, Notes, NotesWarning
 
 SUFFIXES = (".md", ".markdown", ".txt")
 
-EXAMPLE = "# When do we launch?\n- On the third of June\n- First in Europe, then everywhere"
+_EXAMPLE = 'a note is a heading with points under it: "# When do we launch?", and below it "- On the third of June"'
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -242,7 +242,7 @@ def _unreadable(root: Path, error: OSError) -> NotesError:
         return NotesError(
             f"no notes at {root}: there is no such file or folder",
             path=root,
-            hint=f"name a folder of Markdown files, such as:\n{EXAMPLE}",
+            hint=f"name a folder of Markdown files; {_EXAMPLE}",
         )
     return NotesError(f"notes at {root} cannot be read: {_words(error)}", path=root, hint="check its permissions")
 
@@ -255,4 +255,4 @@ def _nothing(root: Path, reader: _Reader) -> NotesError:
         others = ", ".join(sorted(suffix for suffix in reader.other_suffixes if suffix)[:5])
         message = f"no file in {root} has one of the suffixes {', '.join(SUFFIXES)}"
         message += f" (there are: {others})" if others else ""
-    return NotesError(message, path=root, hint=f"a note is a heading with points under it:\n{EXAMPLE}")
+    return NotesError(message, path=root, hint=_EXAMPLE)
