@@ -326,8 +326,8 @@ class Watchdog:
     def __init__(self, period_s: float, start_limit_s: float = 3.0) -> None:
         self.limit_ns = int(max(5.0 * period_s, 0.1) * _NS)
         #: How often :meth:`judge` wants to be asked.
-        self.interval_s = self.limit_ns / _NS / 2
-        self._start_limit_ns = int(start_limit_s * _NS)
+        self.interval_s = min(self.limit_ns / _NS / 2, 0.1)
+        self._start_limit_ns = max(self.limit_ns, int(start_limit_s * _NS))
         self._last_look_ns = 0
         self._counted_from_ns = 0
 

@@ -60,7 +60,7 @@ class Player:
     samplerate : int
         Rate of what is written, in Hz.
     channels : int
-        Channels that are played; mono spreads to all of them.
+        Channels that are played; mono is duplicated to two.
     device : int, str or None
         Id, name or part of a name of the output; None for the default one.
     blocksize : int

@@ -16,7 +16,7 @@ from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import StreamClosedError
 from sottovoce.core.formats import as_block
 from sottovoce.core.types import Block
-from sottovoce.native.mixer import Source
+from sottovoce.native.source import Source
 
 #: Content is resampled and queued in pieces of at most this many frames, so that a long write plays at once.
 _PIECE_FRAMES = 4096
@@ -137,7 +137,7 @@ class PlayerSource:
         Parameters
         ----------
         x : ndarray
-            float32 in [-1, 1] or int16; (frames,) or (frames, channels). Mono spreads to all channels.
+            float32 in [-1, 1] or int16; (frames,) or (frames, channels). Mono is duplicated to stereo.
         generation : int, optional
             The generation that it belongs to; the current one unless given.
         timeout_s : float, optional
@@ -167,6 +167,8 @@ class PlayerSource:
                 piece = block[taken : taken + _PIECE_FRAMES]
                 room = self._wait_for_room(piece.shape[0], generation, deadline_s, cancel)
                 if not room:
+                    if self.generation != generation:
+                        self._native.write(piece, generation)  # refused, and counted
                     break
                 piece = piece[:room]
                 if not self._push(self._resampled(piece, generation), generation):

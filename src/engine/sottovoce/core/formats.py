@@ -45,7 +45,7 @@ def as_block(x: npt.NDArray[Any], channels: int) -> Block:
     x : ndarray
         float32 in [-1, 1] or int16, shape (frames,) for mono or (frames, channels). int16 is divided by 32768.
     channels : int
-        Channels wanted. Mono is duplicated to any number; other counts must agree.
+        Channels wanted. Mono is taken too: duplicated to two, on the first of more. Other counts must agree.
 
     Returns
     -------
@@ -70,7 +70,9 @@ def as_block(x: npt.NDArray[Any], channels: int) -> Block:
 
 
 def spread_channels(block: Block, channels: int) -> Block:
-    """``block`` with ``channels`` channels: mono duplicated, stereo to mono averaged, else the first ones copied."""
+    """``block`` with ``channels`` channels: mono to stereo duplicated, stereo to mono averaged, else the first ones
+    copied and spare ones silent.
+    """
     if block.shape[1] == channels:
         return block
     out = np.empty((block.shape[0], channels), dtype=np.float32)

@@ -1,0 +1,208 @@
+"""The shell around the state machine, on a host that the test decides."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from sottovoce.audio.lifecycle import LifecyclePolicy, StreamState
+from sottovoce.audio.negotiate import StreamConfig, negotiate
+from sottovoce.audio.stream import StreamKeeper
+from sottovoce.core.errors import DeviceNotFoundError, HostAudioError, StreamError
+from tests.audio.fakes import FakeCallback, FakeHost, make_device, wait_for
+
+
+class Bench:
+    """A keeper on a fake host, and every callback that it has made."""
+
+    def __init__(self) -> None:
+        self.host = FakeHost()
+        self.callbacks: list[FakeCallback] = []
+        self.keepers: list[StreamKeeper] = []
+
+    def keeper(self, *, device: int | str | None = None, **policy: float) -> StreamKeeper:
+        config = StreamConfig("output", 48000, 2, device=device, policy=LifecyclePolicy(**policy))  # type: ignore[arg-type]
+        keeper = StreamKeeper(config, self.make, self.host)
+        self.keepers.append(keeper)
+        return keeper
+
+    def make(self, generation: int, samplerate: int, channels: int) -> FakeCallback:
+        self.callbacks.append(FakeCallback(generation, samplerate, channels))
+        return self.callbacks[-1]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.host.aborts.set()
+    bench.host.opens.set()
+    for keeper in bench.keepers:
+        assert keeper.close()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("sottovoce-output")]
+
+
+def runs(keeper: StreamKeeper, generation: int) -> bool:
+    return keeper.state is StreamState.RUNNING and keeper.generation == generation
+
+
+def test_start_opens_the_device_asked_for(bench: Bench) -> None:
+    keeper = bench.keeper(device="second")
+    keeper.start()
+    report = keeper.report()
+    assert (report.state, report.generation, report.device, report.device_id) == (StreamState.RUNNING, 1, "second", 1)
+    assert (report.samplerate, report.channels, report.latency_s) == (48000, 2, 0.015)
+    assert report.counters == {"blocks": 10}
+    assert bench.host.streams[0].calls == ["start"]
+    assert bench.host.streams[0].request.latency_s == 0.02, "the device's own figure for 'low'"
+
+
+def test_start_without_a_device_says_so_and_leaves_nothing(bench: Bench) -> None:
+    keeper = bench.keeper(device="nowhere")
+    with pytest.raises(DeviceNotFoundError, match="nowhere"):
+        keeper.start()
+    assert keeper.state is StreamState.CLOSED
+    assert bench.host.streams == []
+
+
+def test_start_that_the_host_refuses_says_why_and_closes_the_stream(bench: Bench) -> None:
+    bench.host.start_error = HostAudioError("cannot start", pa_code=-9999, host_text="daemon is away")
+    keeper = bench.keeper()
+    with pytest.raises(HostAudioError, match="cannot start"):
+        keeper.start()
+    assert bench.host.streams[0].calls == ["start", "abort", "close"]
+
+
+def test_start_twice_is_an_error(bench: Bench) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    with pytest.raises(StreamError, match="once"):
+        keeper.start()
+
+
+def test_refused_rate_falls_back_to_the_devices_own(bench: Bench) -> None:
+    bench.host.listed = (make_device(0, "first", samplerate=44100, default=True),)
+    bench.host.refused_rates = {48000}
+    keeper = bench.keeper()
+    keeper.start()
+    assert (bench.callbacks[-1].samplerate, bench.callbacks[-1].channels) == (44100, 2)
+    assert keeper.report().samplerate == 44100
+
+
+def test_negotiate_asks_the_device_before_a_stream_is_opened(bench: Bench) -> None:
+    bench.host.listed = (make_device(0, "first", samplerate=44100, channels=1, default=True),)
+    bench.host.refused_rates = {48000}
+    assert negotiate(bench.host, StreamConfig("output", 48000, 2)) == (44100, 1)
+
+
+@pytest.mark.parametrize("death", ["finished", "stalled"])
+def test_dead_stream_is_replaced_and_the_old_callback_retired(bench: Bench, death: str) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    if death == "finished":
+        bench.callbacks[0].finished = True
+    else:
+        bench.callbacks[0].stall()
+    wait_for(lambda: runs(keeper, 2))
+    assert bench.callbacks[0].retired
+    assert not bench.callbacks[1].retired
+    assert keeper.report().recreates == 1
+    wait_for(lambda: bench.host.streams[0].calls == ["start", "abort", "close"])
+    wait_for(lambda: keeper.report().counters == {"blocks": 20})
+
+
+def test_vanished_device_is_replaced_by_the_default_one(bench: Bench) -> None:
+    keeper = bench.keeper(device="second")
+    keeper.start()
+    bench.host.listed = (make_device(0, "first", default=True),)
+    bench.callbacks[0].finished = True
+    wait_for(lambda: runs(keeper, 2))
+    assert keeper.report().device == "first"
+
+
+def test_device_asked_for_is_found_again_under_another_id(bench: Bench) -> None:
+    keeper = bench.keeper(device=1)
+    keeper.start()
+    bench.host.listed = (make_device(0, "new", default=True), make_device(1, "first"), make_device(2, "second"))
+    bench.callbacks[0].finished = True
+    wait_for(lambda: runs(keeper, 2))
+    assert keeper.report().device == "second"
+
+
+def test_lost_stream_comes_back_with_the_device(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = bench.keeper(device_query_cooldown_s=0.05)
+    keeper.start()
+    bench.host.listed = (make_device(0, "microphone only", channels=0),)
+    with caplog.at_level(logging.INFO, "sottovoce.audio"):
+        bench.callbacks[0].finished = True
+        wait_for(lambda: keeper.state is StreamState.LOST)
+        bench.host.listed = (make_device(4, "plugged in", default=True),)
+        wait_for(lambda: keeper.generation > 1)
+    assert keeper.report().device == "plugged in"
+    assert [record.message.split(" reason=")[0] for record in caplog.records] == [
+        "no sound: the device is lost kind=output",
+        "stream opened again kind=output",
+    ]
+
+
+def test_hanging_abort_does_not_hold_up_the_next_stream(bench: Bench) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    bench.host.aborts.clear()
+    bench.callbacks[0].stall()
+    wait_for(lambda: runs(keeper, 2))
+    assert bench.callbacks[0].retired
+    assert "close" not in bench.host.streams[0].calls
+
+
+def test_hanging_open_is_given_up_and_tried_again(bench: Bench) -> None:
+    keeper = bench.keeper(hung_recreate_s=0.1, device_query_cooldown_s=0.05)
+    keeper.start()
+    bench.host.opens.clear()
+    bench.callbacks[0].finished = True
+    wait_for(lambda: keeper.state is StreamState.LOST)
+    bench.host.opens.set()
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+    wait_for(lambda: sum("close" not in stream.calls for stream in bench.host.streams) == 1)
+
+
+def test_close_of_a_hanging_host_takes_bounded_time_and_lets_the_process_end(bench: Bench) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    bench.host.aborts.clear()
+    assert keeper.close(timeout_s=0.2) is False
+    assert bench.host.abandoned
+    assert keeper.state is StreamState.CLOSED
+
+
+def test_close_while_a_stream_is_being_opened_closes_it(bench: Bench) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    bench.host.opens.clear()
+    bench.callbacks[0].finished = True
+    wait_for(lambda: keeper.state is StreamState.RECREATING)
+    assert keeper.close(timeout_s=0.1) is False
+    bench.host.opens.set()
+    wait_for(lambda: len(bench.host.streams) == 2 and "close" in bench.host.streams[1].calls)
+
+
+def test_storm_of_recreates_ends_running_with_one_stream(bench: Bench) -> None:
+    keeper = bench.keeper(max_recreate_per_minute=100_000)
+    keeper.start()
+    threads = [
+        threading.Thread(target=lambda: [keeper.recreate("storm") for _ in range(50)], name=f"storm-{number}")
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+    wait_for(lambda: sum("close" not in stream.calls for stream in bench.host.streams) == 1)
+    report = keeper.report()
+    assert not report.recreating
+    assert report.recreates >= 1
+    assert sum(not callback.retired for callback in bench.callbacks) == 1
