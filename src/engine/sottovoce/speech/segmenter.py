@@ -1,0 +1,316 @@
+"""Cuts a stream of audio into the intervals in which somebody speaks. Pure: no thread, no clock, no I/O."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from sottovoce.core.errors import ConfigError
+from sottovoce.core.types import Mono
+from sottovoce.core.units import frames_to_s, s_to_frames
+from sottovoce.speech.vad import LevelGate, VoiceActivityDetector, level_dbfs, looks_like_noise
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterSettings:
+    """When a segment starts, ends, and is worth being looked at.
+
+    Attributes
+    ----------
+    pre_roll_ms : int
+        Audio kept from before the first block of speech, so that no first consonant is lost.
+    hang_over_ms : int
+        Silence that ends a segment.
+    tail_ms : int
+        How much of that silence stays in the segment's audio; a recogniser needs some, and works through all of it.
+    min_segment_ms : int
+        Shorter segments are ignored. Pre-roll and hang-over count in full, even where a recording has been cut so
+        close that they are not all there: with the defaults, 600 ms of speech pass and a cough does not.
+    max_segment_s : float
+        A longer speech is cut at the best pause in its last third.
+    onset_ms : int
+        Speech that makes a start; what is shorter is a click.
+    threshold : float
+        Probability from which a block is speech; while somebody speaks, 0.7 times that is enough.
+    check_flatness : bool or None
+        Overrule the detector where a block looks like noise; None: if the detector is WebRTC's, which needs it.
+    """
+
+    pre_roll_ms: int = 300
+    hang_over_ms: int = 600
+    tail_ms: int = 300
+    min_segment_ms: int = 1500
+    max_segment_s: float = 30.0
+    onset_ms: int = 60
+    threshold: float = 0.5
+    check_flatness: bool | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("pre_roll_ms", "tail_ms", "min_segment_ms"):
+            self._require(key, getattr(self, key) >= 0, "0 or more")
+        for key in ("hang_over_ms", "onset_ms"):
+            self._require(key, getattr(self, key) > 0, "more than 0")
+        self._require("max_segment_s", self.max_segment_s >= 1.0, "1 or more")
+        self._require("threshold", 0.0 < self.threshold <= 1.0, "more than 0, at most 1")
+
+    def _require(self, key: str, good: bool, allowed: str) -> None:
+        if not good:
+            raise ConfigError(f"{key} is {getattr(self, key)!r}; allowed: {allowed}", key=key, hint="see the settings")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody has begun to speak, at ``at_s`` seconds of the stream; no Segment follows if it is too short."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One interval of speech, or one piece of a speech too long for one (then several follow one SpeechStarted).
+
+    Attributes
+    ----------
+    audio : Mono
+        Shape (frames,), at the detector's samplerate: pre-roll, speech and the kept part of the hang-over.
+    start_s, end_s : float
+        Where ``audio`` lies, in seconds of the stream.
+    speech_end_s : float
+        Where speech truly ended: before the hang-over. Latency counts from here.
+    number : int
+        1, 2, 3 ...
+    """
+
+    audio: Mono
+    start_s: float
+    end_s: float
+    speech_end_s: float
+    number: int
+
+
+SegmenterEvent: TypeAlias = SpeechStarted | Segment
+
+
+class _Heard(NamedTuple):
+    block: Mono
+    start_frame: int
+    speech: bool
+    level: float
+
+    @property
+    def end_frame(self) -> int:
+        return self.start_frame + len(self.block)
+
+
+# Within speech a weak block is more likely speech than at its start; 0.5 and 0.35 are Silero's own pair
+_RELEASE = 0.7
+# Blocks that the detector is given once the gate opens, so that a recurrent one does not start without context
+_CONTEXT_BLOCKS = 2
+# How long the gate stays open after the last loud block: shorter than a pause between words would chop the context
+_GATE_HOLD_S = 0.3
+
+
+class Segmenter:
+    """Finds segments in a stream of any length; the same ones however the stream is cut into chunks.
+
+    Memory is bounded by ``max_segment_s``, whatever the length of the stream.
+
+    Parameters
+    ----------
+    vad : VoiceActivityDetector
+        Decides about blocks; it belongs to this segmenter from now on.
+    settings : SegmenterSettings, optional
+        When a segment starts, ends and counts.
+    gate : LevelGate, optional
+        Spares the detector what is too quiet to be speech.
+
+    Attributes
+    ----------
+    ignored_short : int
+        Segments that were too short.
+    ignored_noise : int
+        Times that noise would have been taken for speech, had its spectrum not been flat.
+    """
+
+    def __init__(
+        self, vad: VoiceActivityDetector, settings: SegmenterSettings | None = None, gate: LevelGate | None = None
+    ) -> None:
+        self.settings = settings or SegmenterSettings()
+        self.samplerate = vad.samplerate
+        self.ignored_short = 0
+        self.ignored_noise = 0
+        self._vad = vad
+        self._gate = gate or LevelGate()
+        self._block_s = vad.blocksize / vad.samplerate
+        flatness = self.settings.check_flatness
+        self._check_flatness = vad.name == "webrtc" if flatness is None else flatness
+        self._onset_blocks = self._blocks(self.settings.onset_ms)
+        self._max_frames = s_to_frames(self.settings.max_segment_s, vad.samplerate)
+        # enough for the pre-roll of a start that was found late because a silent block lay between its first ones
+        self._history: deque[_Heard] = deque(maxlen=self._blocks(self.settings.pre_roll_ms) + 3 * self._onset_blocks)
+        self._rest = np.zeros(0, np.float32)
+        self._frames = 0
+        self._number = 0
+        self._forget()
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of the stream fed so far."""
+        return frames_to_s(self._frames + len(self._rest), self.samplerate)
+
+    @property
+    def speaking(self) -> bool:
+        """True between SpeechStarted and the end of its hang-over."""
+        return bool(self._open)
+
+    def feed(self, chunk: Mono) -> list[SegmenterEvent]:
+        """Hear a chunk of any length (shape (frames,), float32, [-1, 1]); returns what has happened in it."""
+        if chunk.ndim != 1:
+            raise ValueError(f"chunk has the shape {chunk.shape}; (frames,) is wanted: mix to mono first")
+        audio = np.concatenate([self._rest, chunk], dtype=np.float32)
+        if not np.isfinite(audio).all():
+            audio = np.nan_to_num(audio, nan=0.0, posinf=1.0, neginf=-1.0)
+        size = self._vad.blocksize
+        whole = len(audio) - len(audio) % size
+        events: list[SegmenterEvent] = []
+        for start in range(0, whole, size):
+            events += self._hear(audio[start : start + size])
+        self._rest = audio[whole:].copy()
+        return events
+
+    def flush(self) -> list[SegmenterEvent]:
+        """End the input: returns the segment that was open, if it counts. The next chunk starts afresh."""
+        events: list[SegmenterEvent] = []
+        if len(self._rest):
+            rest, self._rest = self._rest, self._rest[:0]
+            events += self._hear(rest)
+        if self._open:
+            events += self._end()
+        self._history.clear()
+        self._gate.reset()
+        self._vad.reset()
+        self._forget()
+        return events
+
+    def _blocks(self, ms: float) -> int:
+        return math.ceil(ms / (1000.0 * self._block_s))
+
+    def _forget(self) -> None:
+        self._open: list[_Heard] = []
+        self._open_frames = 0
+        self._continued = False
+        self._onset_run = 0
+        self._onset_frame = 0
+        self._noise_run = 0
+        self._speech_end = 0
+        self._gate_hold_s = 0.0
+
+    def _hear(self, block: Mono) -> list[SegmenterEvent]:
+        level = level_dbfs(block)
+        speech = self._is_speech(block, level)
+        self._gate.follow(level, len(block) / self.samplerate, speech=speech or bool(self._open))
+        heard = _Heard(block.copy(), self._frames, speech, level)
+        self._frames += len(block)
+        self._history.append(heard)
+        return self._go_on(heard) if self._open else self._wait_for_onset(heard)
+
+    def _is_speech(self, block: Mono, level: float) -> bool:
+        if self._gate.passes(level):
+            if self._gate_hold_s <= 0.0:
+                for before in list(self._history)[-_CONTEXT_BLOCKS:]:
+                    self._vad.probability(before.block)
+            self._gate_hold_s = _GATE_HOLD_S
+        elif self._gate_hold_s <= 0.0:
+            return False
+        self._gate_hold_s -= self._block_s
+        padded = np.pad(block, (0, self._vad.blocksize - len(block)))
+        limit = self.settings.threshold * (_RELEASE if self._open else 1.0)
+        if self._vad.probability(padded) < limit:
+            self._noise_run = 0
+            return False
+        return not (self._check_flatness and self._overruled(block))
+
+    def _overruled(self, block: Mono) -> bool:
+        if not looks_like_noise(block, self._gate.noise_floor_dbfs):
+            self._noise_run = 0
+            return False
+        self._noise_run += 1
+        if self._noise_run == self._onset_blocks and not self._open:
+            self.ignored_noise += 1
+        return True
+
+    def _wait_for_onset(self, heard: _Heard) -> list[SegmenterEvent]:
+        if not heard.speech:
+            self._onset_run = max(0, self._onset_run - 1)
+            return []
+        if self._onset_run == 0:
+            self._onset_frame = heard.start_frame
+        self._onset_run += 1
+        if self._onset_run < self._onset_blocks:
+            return []
+        first_frame = self._onset_frame - s_to_frames(self.settings.pre_roll_ms / 1000.0, self.samplerate)
+        self._open = [before for before in self._history if before.end_frame > first_frame]
+        self._open_frames = sum(len(before.block) for before in self._open)
+        self._speech_end = heard.end_frame
+        self._continued = False
+        return [SpeechStarted(frames_to_s(self._onset_frame, self.samplerate))]
+
+    def _go_on(self, heard: _Heard) -> list[SegmenterEvent]:
+        self._open.append(heard)
+        self._open_frames += len(heard.block)
+        if heard.speech:
+            self._speech_end = heard.end_frame
+        silent_frames = heard.end_frame - self._speech_end
+        if silent_frames >= s_to_frames(self.settings.hang_over_ms / 1000.0, self.samplerate):
+            return self._end()
+        if self._open_frames >= self._max_frames:
+            return self._cut()
+        return []
+
+    def _end(self) -> list[SegmenterEvent]:
+        blocks, continued = self._open, self._continued
+        self._open, self._open_frames, self._onset_run, self._continued = [], 0, 0, False
+        if continued:
+            return [self._segment(blocks)] if any(heard.speech for heard in blocks) else []
+        speech_ms = 1000.0 * frames_to_s(self._speech_end - self._onset_frame, self.samplerate)
+        if speech_ms + self.settings.pre_roll_ms + self.settings.hang_over_ms < self.settings.min_segment_ms:
+            self.ignored_short += 1
+            return []
+        return [self._segment(blocks)]
+
+    def _cut(self) -> list[SegmenterEvent]:
+        """Give away what lies before the best pause, and go on with what lies after it."""
+        at = _best_pause(self._open)
+        before, self._open = self._open[:at], self._open[at:]
+        self._open_frames = sum(len(heard.block) for heard in self._open)
+        self._continued = True
+        return [self._segment(before)] if any(heard.speech for heard in before) else []
+
+    def _segment(self, blocks: Sequence[_Heard]) -> Segment:
+        speech_end = max(heard.end_frame for heard in blocks if heard.speech)
+        tail_frames = s_to_frames(self.settings.tail_ms / 1000.0, self.samplerate)
+        start, end = blocks[0].start_frame, min(blocks[-1].end_frame, speech_end + tail_frames)
+        audio = np.concatenate([heard.block for heard in blocks])[: end - start]
+        self._number += 1
+        start_s, end_s, speech_end_s = (frames_to_s(frame, self.samplerate) for frame in (start, end, speech_end))
+        return Segment(np.ascontiguousarray(audio), start_s, end_s, speech_end_s, self._number)
+
+
+def _best_pause(blocks: Sequence[_Heard]) -> int:
+    """Where to cut: the middle of the longest silence in the last third, or its quietest block if there is none."""
+    first = 2 * len(blocks) // 3
+    best_start, best_length, length = 0, 0, 0
+    for index in range(first, len(blocks)):
+        length = 0 if blocks[index].speech else length + 1
+        if length >= best_length > 0 or length > best_length:
+            best_start, best_length = index - length + 1, length
+    if best_length:
+        at = best_start + (best_length + 1) // 2
+    else:
+        at = min(range(first, len(blocks)), key=lambda index: blocks[index].level)
+    return min(max(1, at), len(blocks) - 1)
