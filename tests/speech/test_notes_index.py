@@ -215,6 +215,12 @@ def test_threshold_is_a_part_of_what_is_asked() -> None:
         NotesIndex(notes, min_coverage=1.5)
 
 
+@pytest.mark.parametrize(("asked", "title"), [("cubernetes", "Kubernetes"), ("аккамулятора", "Аккумулятор")])
+def test_word_misheard_by_a_letter_is_enough_where_no_other_is_asked_for(asked: str, title: str) -> None:
+    index = NotesIndex([note("Kubernetes"), note("Аккумулятор"), note("Team")])
+    assert found(index, f"tell me about {asked}") == title
+
+
 def test_word_that_only_looks_alike_is_not_enough() -> None:
     index = NotesIndex([note("When do we launch?"), note("Team")])
     assert index.search("when is lunch") == ()

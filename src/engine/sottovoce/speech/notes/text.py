@@ -7,8 +7,8 @@ import math
 import re
 from collections.abc import Iterator
 
-#: A thesis is spoken in about 4 s: espeak at its default pace here says 14 English words in 3.6 s (p95 of all theses cut
-#: from 588 points 4.3 s). Characters bound it where words are long, as in Russian.
+#: A thesis is spoken in about 4 s: at its default pace here, espeak says 14 English words in 3.6 s (of all theses cut
+#: from 588 points the 95th percentile is 4.3 s). Characters bound it where words are long, as in Russian.
 MAX_WORDS = 14
 MAX_CHARS = 90
 
