@@ -6,9 +6,12 @@ Realtime: no. Thread: engine.
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release
 from cpython.buffer cimport Py_buffer, PyObject_GetBuffer
 
+cdef enum:
+    _MAX_CHANNELS = 64
+
 MIN_SAMPLERATE = 1000
 MAX_SAMPLERATE = 768_000
-MAX_CHANNELS = 64
+MAX_CHANNELS = _MAX_CHANNELS
 
 cdef dict _DTYPES = {"f": "float32", "h": "int16"}
 
@@ -19,7 +22,7 @@ cdef object _refusal(object array, str name, char kind, bint writable):
     dtype = getattr(array, "dtype", None)
     if dtype is None:
         return TypeError(f"{name} is {type(array).__name__}; it must be {wanted}")
-    if dtype.char != chr(kind):
+    if dtype.char != chr(kind) or not dtype.isnative:
         return TypeError(f"{name} has dtype {dtype}; it must be {wanted}")
     if writable and not array.flags.writeable:
         return ValueError(f"{name} is read-only; it must be writable")
@@ -42,7 +45,8 @@ cdef int acquire(object array, Py_buffer* view, str name, char kind, bint writab
 cdef int acquire_frames(object array, Py_buffer* view, str name, Py_ssize_t channels, bint writable) except -1:
     """Take the buffer of a float32 array of shape (frames, channels); any number of channels if that is 0."""
     acquire(array, view, name, b"f", writable)
-    if view.ndim == 2 and (view.shape[1] == channels or (channels == 0 and 1 <= view.shape[1] <= MAX_CHANNELS)):
+    cdef Py_ssize_t least = channels or 1, most = channels or _MAX_CHANNELS
+    if view.ndim == 2 and least <= view.shape[1] <= most:
         return 0
     PyBuffer_Release(view)
     wanted = channels if channels else f"1..{MAX_CHANNELS}"

@@ -10,10 +10,10 @@ from .source cimport Source
 from .source_core cimport block_report
 from .telemetry cimport sv_now_ns
 
-from .source import Source
-
 MAX_SOURCES = MIXER_MAX_SOURCES
 MAX_BLOCKSIZE = MIXER_MAX_BLOCKSIZE
+MAX_UNDRIVEN_S = 3600
+globals()["Source"] = Source  # cimported names are not Python's; users look for it beside Mixer
 
 
 @cython.final
@@ -28,6 +28,9 @@ cdef class Mixer:
         1..64.
     max_sources : int
         1..32; how many may be there at once.
+    undriven_s : float
+        0..3600. If no block was rendered for so long, nobody listens: flushes and removals then take effect at once,
+        without a fade, and commands do not pile up.
 
     Raises
     ------
@@ -40,12 +43,15 @@ cdef class Mixer:
     which is counted as an overlap.
     """
 
-    def __cinit__(self, samplerate, channels, max_sources=MIXER_MAX_SOURCES):
+    def __cinit__(self, samplerate, channels, max_sources=MIXER_MAX_SOURCES, undriven_s=0.5):
+        cdef double undriven = undriven_s
         if not isinstance(max_sources, int) or not 1 <= max_sources <= MIXER_MAX_SOURCES:
             raise ValueError(f"max_sources is {max_sources!r}; it must be a whole number, 1..{MIXER_MAX_SOURCES}")
         check_samplerate(samplerate, "samplerate")
         check_channels(channels, "channels")
-        self.shared = MixerCore(samplerate, channels)
+        if not 0.0 <= undriven <= MAX_UNDRIVEN_S:
+            raise ValueError(f"undriven_s is {undriven_s!r}; it must be in seconds, 0..{MAX_UNDRIVEN_S}")
+        self.shared = MixerCore(samplerate, channels, int(undriven * 1e9))
         self.core = self.shared.core
         self._max_sources = max_sources
         self._sources = []

@@ -42,6 +42,7 @@ ctypedef struct mixer_core:
     uint64_t scrubbed_samples
     uint64_t resample_errors
     uint64_t overlaps
+    uint64_t undriven_ns       # without a block for so long, nobody listens
     uint32_t samplerate
     uint32_t channels
     int active

@@ -29,9 +29,6 @@ from .telemetry cimport Histogram, sv_now_ns
 cdef enum:
     _PIECE_FRAMES = 256
 
-# A mixer that rendered nothing for so long has nobody listening: the engine then acts in the callback's place.
-cdef uint64_t _UNDRIVEN_NS = 500_000_000
-
 
 cdef void _apply(mixer_core* mixer, const sv_command* command) noexcept nogil:
     cdef source_core* source = <source_core*> command.source
@@ -122,7 +119,7 @@ cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
     """
     cdef uint64_t last_ns = sv_load_relaxed(&mixer.last_ns)
     cdef int place
-    if last_ns != 0 and <int64_t> (now_ns - last_ns) < <int64_t> _UNDRIVEN_NS:
+    if last_ns != 0 and <int64_t> (now_ns - last_ns) < <int64_t> mixer.undriven_ns:
         return False
     if not sv_try_take(&mixer.taken):
         return False
@@ -139,7 +136,7 @@ cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
 cdef class MixerCore:
     """Owns the memory of a mixer."""
 
-    def __cinit__(self, samplerate, channels):
+    def __cinit__(self, samplerate, channels, undriven_ns):
         cdef size_t piece_bytes = _PIECE_FRAMES * SOURCE_MAX_CHANNELS * sizeof(float)
         self.flush_latencies = Histogram()
         self.core = <mixer_core*> sv_new(sizeof(mixer_core))
@@ -147,6 +144,7 @@ cdef class MixerCore:
             raise MemoryError("no memory for a mixer")
         self.core.samplerate = samplerate
         self.core.channels = channels
+        self.core.undriven_ns = undriven_ns
         self.core.content = <float*> sv_new(piece_bytes)
         self.core.mixed = <float*> sv_new(piece_bytes)
         if self.core.content == NULL or self.core.mixed == NULL:

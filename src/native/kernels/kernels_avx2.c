@@ -29,24 +29,31 @@ static void int16_to_float32_avx2(const int16_t *SV_RESTRICT x, float *SV_RESTRI
     int16_to_float32(x + i, out + i, samples - i);
 }
 
+/* Scaling is exact, so clipping after it is the same; below, packs saturates at the int16 that -1 becomes. */
 static inline __m256i to_int32(__m256 value) {
-    const __m256 low = _mm256_set1_ps(-1.0f), high = _mm256_set1_ps(1.0f - 1.0f / SV_INT16_SCALE);
-    value = _mm256_and_ps(value, _mm256_cmp_ps(value, value, _CMP_ORD_Q)); /* NaN to 0 */
-    value = _mm256_min_ps(_mm256_max_ps(value, low), high);
-    return _mm256_cvtps_epi32(_mm256_mul_ps(value, _mm256_set1_ps(SV_INT16_SCALE)));
+    const __m256 scaled = _mm256_mul_ps(value, _mm256_set1_ps(SV_INT16_SCALE));
+    return _mm256_cvtps_epi32(_mm256_min_ps(scaled, _mm256_set1_ps(SV_INT16_SCALE - 1.0f)));
+}
+
+static inline void store_int16(int16_t *out, __m256 low, __m256 high) {
+    const __m256i mixed = _mm256_packs_epi32(to_int32(low), to_int32(high));
+    /* packs works within halves of 128 bits; put the quarters in order */
+    _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(mixed, 0xd8));
 }
 
 static void float32_to_int16_avx2(const float *SV_RESTRICT x, int16_t *SV_RESTRICT out, size_t samples) {
     size_t i = samples_to_line(out, sizeof(int16_t), samples);
     float32_to_int16(x, out, i);
     for (; i + 32 <= samples; i += 32) {
-        for (size_t part = 0; part < 32; part += 16) {
-            const float *from = x + i + part;
-            const __m256i mixed = _mm256_packs_epi32(to_int32(_mm256_loadu_ps(from)),
-                                                     to_int32(_mm256_loadu_ps(from + 8)));
-            /* packs works within halves of 128 bits; put the quarters in order */
-            _mm256_storeu_si256((__m256i *)(out + i + part), _mm256_permute4x64_epi64(mixed, 0xd8));
+        const __m256 a = _mm256_loadu_ps(x + i), b = _mm256_loadu_ps(x + i + 8);
+        const __m256 c = _mm256_loadu_ps(x + i + 16), d = _mm256_loadu_ps(x + i + 24);
+        const __m256 nan = _mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q), _mm256_cmp_ps(c, d, _CMP_UNORD_Q));
+        if (_mm256_movemask_ps(nan) != 0) { /* rare: one comparison looks at two registers, the loop puts in the 0 */
+            float32_to_int16(x + i, out + i, 32);
+            continue;
         }
+        store_int16(out + i, a, b);
+        store_int16(out + i + 16, c, d);
     }
     float32_to_int16(x + i, out + i, samples - i);
 }

@@ -1,1 +1,1 @@
-"""The compiled core: ring, conversions, gain, resampling, mixing and the PortAudio callbacks. Knows nothing above it."""
+"""The compiled core: ring, conversions, gain, resampling, mixing, PortAudio callbacks. Knows nothing above it."""

@@ -56,9 +56,7 @@ class PlaybackCallback(StreamCallback):
 class CaptureCallback(StreamCallback):
     """What one capture stream's callback touches: mixes to the ring's channels, resamples, writes the ring."""
 
-    def __new__(
-        cls, ring: Ring, samplerate: int, channels: int, ring_samplerate: int, generation: int
-    ) -> Self: ...
+    def __new__(cls, ring: Ring, samplerate: int, channels: int, ring_samplerate: int, generation: int) -> Self: ...
     @property
     def ring(self) -> Ring: ...
     @property
