@@ -23,6 +23,7 @@ from sottovoce.audio.lifecycle import (
     OpenFailed,
     OpenStream,
     QueryDevice,
+    RecreateAsked,
     Report,
     StartAsked,
     StreamDied,
@@ -182,16 +183,47 @@ def test_too_many_recreates_in_a_minute_wait_for_the_minute_to_pass() -> None:
     machine.do(StartAsked())
     machine.do(Opened(1, CARD, 48000))
     for generation in (1, 2, 3):
-        machine.after(1.0, StreamDied(generation, "flapping"))
+        machine.after(6.0, StreamDied(generation, "flapping"))
         machine.do(Opened(generation + 1, CARD, 48000))
-    commands = machine.after(1.0, StreamDied(4, "flapping"))
+    commands = machine.after(6.0, StreamDied(4, "flapping"))
     assert commands[0] == DropStream(4)
     assert not any(isinstance(command, OpenStream) for command in commands)
     assert len(reports(commands)) == 1
     assert machine.state is StreamState.LOST
-    assert machine.after(56.0, Ticked()) == ()
+    assert machine.after(41.0, Ticked()) == ()
     assert machine.after(1.1, Ticked()) == (QueryDevice(),)
     assert machine.do(DeviceSeen(CARD)) == (OpenStream(5, "flapping"),)
+
+
+def test_stream_that_dies_soon_again_is_not_opened_again_at_once(running: Machine) -> None:
+    assert OpenStream(2, "no block arrives") in running.after(10.0, StreamDied(1, "no block arrives"))
+    running.do(Opened(2, CARD, 48000))
+    opened_s = []
+    for generation in range(2, 12):
+        commands = running.after(0.1, StreamDied(generation, "no block arrives"))
+        assert commands[0] == DropStream(generation)
+        assert running.state is StreamState.LOST
+        while running.after(0.05, Ticked()) == ():
+            pass
+        assert running.do(DeviceSeen(CARD)) == (OpenStream(generation + 1, "no block arrives"),)
+        opened_s.append(running.now_s)
+        running.do(Opened(generation + 1, CARD, 48000))
+    waits = [round(later - earlier, 1) for earlier, later in itertools.pairwise(opened_s)]
+    assert waits[:2] == [1.1, 2.1]
+    assert set(waits[2:]) == {3.1}, "never so often that the limit of recreates is reached"
+
+
+def test_stream_that_has_settled_is_opened_again_at_once(running: Machine) -> None:
+    for generation in range(1, 10):
+        assert OpenStream(generation + 1, "gone") in running.after(6.0, StreamDied(generation, "gone"))
+        running.do(Opened(generation + 1, CARD, 48000))
+
+
+def test_recreate_that_is_asked_for_happens_at_once_and_once(running: Machine) -> None:
+    assert running.do(RecreateAsked("new headset")) == (DropStream(1), OpenStream(2, "new headset"))
+    assert running.do(RecreateAsked("new headset")) == ()
+    running.do(Opened(2, CARD, 48000))
+    assert running.do(RecreateAsked("again")) == (DropStream(2), OpenStream(3, "again"))
 
 
 def test_hanging_recreate_no_longer_blocks_the_next(running: Machine) -> None:
@@ -234,6 +266,7 @@ EVENTS = st.one_of(
     st.builds(Opened, st.integers(1, 8), st.sampled_from([CARD, OTHER]), st.just(48000)),
     st.builds(OpenFailed, st.integers(1, 8), st.just("refused")),
     st.builds(StreamDied, st.integers(1, 8), st.just("gone")),
+    st.just(RecreateAsked("asked")),
     st.sampled_from([StartAsked(), CloseAsked()]),
 )
 

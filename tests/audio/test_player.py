@@ -227,6 +227,29 @@ def test_prebuffer_is_awaited_unless_the_utterance_ends(path: Path) -> None:
         assert source.drain(5.0)
 
 
+def test_prebuffer_counts_anew_for_the_next_utterance(path: Path) -> None:
+    with unpaced(path) as player, player.open_source(prebuffer_s=0.5) as source:
+        source.write(noise(RATE // 4))
+        source.end()
+        assert source.drain(5.0)
+        source.write(noise(RATE // 4))
+        assert not source.drain(0.02)
+    assert len(heard(path)) < RATE // 4 + 320
+
+
+def test_closing_a_file_takes_what_is_queued_whatever_the_prebuffer_is(path: Path) -> None:
+    x = noise(RATE // 4)
+    with unpaced(path) as player:
+        player.open_source(prebuffer_s=0.5).write(x)
+    assert np.abs(heard(path)[: len(x), 0] - x).max() <= STEP
+
+
+def test_closing_a_file_takes_what_the_resampler_holds(path: Path) -> None:
+    with unpaced(path, samplerate=48000) as player:
+        player.open_source(24000).write(noise(24000))
+    assert 48000 <= len(heard(path)) < 48000 + 160
+
+
 def test_paced_output_goes_on_through_silence(path: Path) -> None:
     output = WavOutput(path, paced=True, blocksize=160)
     with Player(RATE, 1, output=output) as player:

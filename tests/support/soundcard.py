@@ -58,6 +58,7 @@ class Recording:
     """What a sink plays, from when it is made."""
 
     def __init__(self, card: SoundCard, sink: str, rate: int) -> None:
+        self._rate = rate
         self._raw = Path(tempfile.mkstemp(dir=card.folder, suffix=".raw")[1])
         with self._raw.open("wb") as file:
             self._process = subprocess.Popen(
@@ -69,7 +70,9 @@ class Recording:
         wait_until(lambda: self._raw.stat().st_size > 0, 5.0, "the recorder of the monitor")
 
     def stop(self) -> Audio:
-        """Frames since the start, shape (frames, 2)."""
+        """Frames since the start, shape (frames, 2), and what is still on its way through the daemon."""
+        ending = self._raw.stat().st_size + self._rate * 8 * 3 // 10
+        wait_until(lambda: self._raw.stat().st_size >= ending, 5.0, "the end of the recording")
         self._process.terminate()
         self._process.wait()
         return np.fromfile(self._raw, dtype="<f4").reshape(-1, 2)

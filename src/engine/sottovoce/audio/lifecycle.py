@@ -5,7 +5,7 @@ carries events in and executes commands is ``stream.py``.
 
 ::
 
-    CLOSED ──StartAsked──▶ OPENING ──Opened──▶ RUNNING ──StreamDied, DeviceSeen(other)──▶ RECREATING
+    CLOSED ──StartAsked──▶ OPENING ──Opened──▶ RUNNING ──StreamDied, RecreateAsked ...──▶ RECREATING
        ▲                      │                   ▲                                        │      │
        └──────OpenFailed──────┘                   └─────────────────Opened─────────────────┘      │
                                                   ▲                                               ▼
@@ -47,6 +47,9 @@ class LifecyclePolicy:
     max_recreate_per_minute: int = 30
     slow_recreate_s: float = 1.0
     hung_recreate_s: float = 5.0
+    #: A stream that dies sooner after it was opened is not opened again at once: each attempt costs the few blocks that
+    #: a suspended device still takes.
+    settled_after_s: float = 5.0
     failure_log_interval_s: float = 5.0
 
 
@@ -91,13 +94,20 @@ class StreamDied:
 
 
 @dataclass(frozen=True, slots=True)
+class RecreateAsked:
+    """Somebody knows that the stream should be opened anew."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceSeen:
     """What a query has found: the device to use, or None."""
 
     device: KnownDevice | None
 
 
-Event: TypeAlias = StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | DeviceSeen
+Event: TypeAlias = StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | RecreateAsked | DeviceSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,7 @@ class Lifecycle:
         self._content_samplerate = content_samplerate
         self._attempts_ns: deque[int] = deque()
         self._attempt_ns = 0
+        self._opened_ns = 0
         self._lost_ns = 0
         self._reason = ""
         self._query_not_before_ns = 0
@@ -181,8 +192,10 @@ class Lifecycle:
                 return self._open_failed(event, now_ns)
             case StreamDied(generation, reason):
                 if self.state is StreamState.RUNNING and generation == self.current_generation:
-                    return self._recreate(reason, now_ns)
+                    return self._died(reason, now_ns)
                 return ()
+            case RecreateAsked(reason):
+                return self._recreate(reason, now_ns) if self.state is StreamState.RUNNING else ()
             case DeviceSeen(device):
                 return self._device_seen(device, now_ns)
             case Ticked():
@@ -213,8 +226,8 @@ class Lifecycle:
         self.current_generation = event.generation
         self.last_good = event.device
         self.stream_samplerate = event.stream_samplerate
+        self._opened_ns = now_ns
         self._limit_reported = False
-        self._failures = 0
         if first:
             return ()
         self.recreates += 1
@@ -241,10 +254,20 @@ class Lifecycle:
             return self._lose(event.reason, now_ns)
         return ()
 
+    def _died(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        if now_ns - self._opened_ns >= self.policy.settled_after_s * _NS:
+            self._failures = 0
+        if not self._failures:
+            self._failures = 1
+            return self._recreate(reason, now_ns)
+        self._lost_ns = now_ns
+        self._reason = reason
+        return (*self._detach(), *self._lose(reason, now_ns))
+
     def _lose(self, reason: str, now_ns: int) -> tuple[Command, ...]:
         self.state = StreamState.LOST
         # 0.5, 1, 2, 3, 3 ... s: a sound server that is away for long uses up no minute's worth of recreates
-        cooldown_s = self.policy.device_query_cooldown_s * min(2**self._failures, 6)
+        cooldown_s = self.policy.device_query_cooldown_s * min(2 ** max(0, self._failures - 1), 6)
         self._failures += 1
         self._query_not_before_ns = now_ns + int(cooldown_s * _NS)
         return self._failure(reason, now_ns)

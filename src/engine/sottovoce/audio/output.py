@@ -40,8 +40,13 @@ class Output(Protocol):
         ...
 
     @property
+    def blocksize(self) -> int:
+        """Frames of a block."""
+        ...
+
+    @property
     def latency_s(self) -> float:
-        """From a block leaving the mixer to it being heard, in seconds."""
+        """From a block leaving the mixer to its first frame being heard, in seconds."""
         ...
 
     @property
@@ -108,10 +113,19 @@ class DeviceOutput:
             policy=policy or LifecyclePolicy(),
         )
         self._keeper: StreamKeeper | None = None
+        self._callback: PlaybackCallback | None = None
+
+    @property
+    def blocksize(self) -> int:
+        return self._config.blocksize
 
     @property
     def latency_s(self) -> float:
-        return self._keeper.latency_s if self._keeper else 0.0
+        # what the newest block was told is nearer to the truth than what the stream was opened with, if it is known
+        told_ns = self._callback.dac_delay_ns if self._callback else 0
+        if told_ns or self._keeper is None:
+            return told_ns / 1e9
+        return self._keeper.latency_s
 
     def negotiate(self, samplerate: int, channels: int) -> tuple[int, int]:
         self._config = dataclasses.replace(self._config, samplerate=samplerate, channels=channels)
@@ -119,9 +133,14 @@ class DeviceOutput:
 
     def start(self, feed: Feed) -> None:
         mixer = feed.mixer
+
+        def make(generation: int, samplerate: int, channels: int) -> PlaybackCallback:
+            self._callback = PlaybackCallback(mixer, generation, samplerate, channels)
+            return self._callback
+
         self._keeper = StreamKeeper(
             dataclasses.replace(self._config, samplerate=mixer.samplerate, channels=mixer.channels),
-            lambda generation, samplerate, channels: PlaybackCallback(mixer, generation, samplerate, channels),
+            make,
             self._require_host(),
         )
         self._keeper.start()

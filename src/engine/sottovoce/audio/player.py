@@ -31,6 +31,9 @@ _logger = get_logger("audio")
 #: frames at 48 kHz.
 _RESAMPLE_BUDGET_NS = 1_000_000
 
+#: How much longer than what is queued lasts the exit of a with statement waits for it to be heard.
+_EXIT_LIMIT_S = 5.0
+
 #: How long closing waits for the fade to silence.
 _FADE_LIMIT_S = 0.1
 
@@ -119,7 +122,6 @@ class Player:
         self._sources: tuple[PlayerSource, ...] = ()
         self._default: PlayerSource | None = None
         self._told_over_budget = False
-        self._closing = False
         self._closed = False
 
     def start(self) -> None:
@@ -161,7 +163,9 @@ class Player:
             return
         if self.output.live:
             self._fade_out()
-        self._closing = True
+        else:
+            for source in self._sources:
+                source.finish()
         self.output.close()
 
     def __enter__(self) -> Self:
@@ -171,7 +175,8 @@ class Player:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None and not self._closed and self._default is not None:
-                self.drain()
+                # bounded: a device that is lost for good must not keep anybody here
+                self.drain(self._default.queued_s + _EXIT_LIMIT_S)
         finally:
             self.close()
 
@@ -295,8 +300,8 @@ class Player:
 
     def has_audio(self) -> bool:
         """Whether the next block holds sound; asked by an output that is not paced."""
-        block_s = self.output.report().blocksize / self.mixer.samplerate
-        return any(source.has_audio(block_s, self._closing) for source in self._sources)
+        block_s = self.output.blocksize / self.mixer.samplerate
+        return any(source.has_audio(block_s) for source in self._sources)
 
     def progressed(self) -> None:
         """A block was played; said by an output that is not paced."""
@@ -315,10 +320,9 @@ class Player:
 
     def _own_source(self) -> PlayerSource:
         with self.changed:
-            source = self._default
-        if source is None:
-            source = self._default = self.open_source(self.samplerate, self.channels)
-        return source
+            if self._default is None:
+                self._default = self.open_source(self.samplerate, self.channels)
+            return self._default
 
     def _fade_out(self) -> None:
         sounding = [source for source in self._sources if source.queued_s > 0.0]

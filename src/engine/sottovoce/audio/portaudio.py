@@ -9,6 +9,7 @@ Python thread.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import sys
 import threading
 import time
@@ -183,7 +184,21 @@ class SoundDeviceHost:
                 userdata=ffi.cast("void*", request.userdata),
             )
             self._open_streams += 1
+            self._promote(raw, request.device_id)
         return _SoundDeviceStream(self, raw)
+
+    def _promote(self, raw: Any, device_id: int) -> None:
+        """Ask for realtime priority for the stream's thread, which PortAudio does by itself everywhere but on ALSA.
+
+        Where the system refuses, PortAudio goes on without.
+        """
+        sd = self._sd
+        if sd.query_hostapis(sd.query_devices(device_id)["hostapi"])["name"] != "ALSA":
+            return  # the function takes any stream for one of ALSA's
+        enable = getattr(ctypes.CDLL(sd._libname), "PaAlsa_EnableRealtimeScheduling", None)
+        if enable is not None:
+            enable.argtypes, enable.restype = [ctypes.c_void_p, ctypes.c_int], None
+            enable(int(sd._ffi.cast("uintptr_t", raw._ptr)), 1)
 
     def close_raw(self, raw: Any) -> None:
         """Close a stream that :meth:`open` has opened."""

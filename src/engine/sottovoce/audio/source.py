@@ -75,7 +75,7 @@ class PlayerSource:
         if samplerate != native.samplerate and reserve_frames:
             self._resampler = Resampler(samplerate, native.samplerate, native.channels)
         self._resampled_generation = -1
-        self._ended_generation = -1
+        self._ended_at_frames = 0
         self._flushed_at_frames = 0
         self._write_lock = threading.Lock()
         self._closed = False
@@ -182,11 +182,13 @@ class PlayerSource:
             generation = self.generation
         with self._write_lock:
             self._require_open()
-            if self._resampler and self._resampled_generation == generation:
-                self._push(as_block(self._resampler.flush(), self.channels), generation)
-            self._native.end(generation)
-            self._ended_generation = generation
+            self._end_locked(generation)
         self._owner.output.wake()
+
+    def finish(self) -> None:
+        """End the current generation; for a player that closes while its output still takes all that is queued."""
+        with self._write_lock:
+            self._end_locked(self.generation)
 
     def flush(self, timeout_s: float = 0.0) -> int:
         """Silence what is queued, with a short fade.
@@ -228,7 +230,8 @@ class PlayerSource:
                 deadline_s,
                 cancel,
             )
-            heard_s = time.monotonic() + self.output_latency_s
+            block_s = self._owner.output.blocksize / self._native.samplerate
+            heard_s = time.monotonic() + self.output_latency_s + (block_s if self._owner.output.live else 0.0)
             if drained and self.generation == generation:
                 self._wait_while(
                     lambda: time.monotonic() < heard_s, lambda: heard_s - time.monotonic(), deadline_s, cancel
@@ -281,16 +284,23 @@ class PlayerSource:
             counters=native.counters(),
         )
 
-    def has_audio(self, block_s: float, closing: bool) -> bool:
+    def has_audio(self, block_s: float) -> bool:
         """Whether rendering a block of ``block_s`` seconds now gives sound, or acknowledges a flush."""
         native = self._native
         if native.acknowledged_generation != native.generation:
             return True
         if native.paused or not native.queued_frames:
             return False
-        if closing or self._ended_generation == native.generation:
+        if native.written_frames == self._ended_at_frames:
             return True
         return native.queued_frames >= max(self._prebuffer_frames, block_s * native.samplerate + 2)
+
+    def _end_locked(self, generation: int) -> None:
+        if self._resampler and self._resampled_generation == generation:
+            self._push(as_block(self._resampler.flush(), self.channels), generation)
+        self._native.end(generation)
+        if self.generation == generation:
+            self._ended_at_frames = self._native.written_frames
 
     def _resampled(self, piece: Block, generation: int) -> Block:
         if self._resampler is None:

@@ -32,6 +32,7 @@ from sottovoce.audio.lifecycle import (
     OpenFailed,
     OpenStream,
     QueryDevice,
+    RecreateAsked,
     Report,
     StartAsked,
     StreamDied,
@@ -171,7 +172,7 @@ class StreamKeeper:
 
     def recreate(self, reason: str) -> None:
         """Open the stream anew on the device that is right now; returns at once."""
-        self._dispatch(StreamDied(self.generation, reason))
+        self._dispatch(RecreateAsked(reason))
 
     @property
     def state(self) -> StreamState:

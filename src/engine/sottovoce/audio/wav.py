@@ -27,6 +27,9 @@ _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _MAX_DATA_BYTES = 0xFFFFFFFF - _HEADER.size
 _SAMPLE_BYTES = 2
 
+#: A disk that takes longer than this for what is queued hangs.
+_CLOSE_LIMIT_S = 30.0
+
 
 class WavWriter:
     """A 16-bit WAV file that is complete at every moment.
@@ -122,7 +125,7 @@ class WavOutput:
         self.path = Path(path)
         self.live = paced
         self.failure: Exception | None = None
-        self._blocksize = blocksize
+        self.blocksize = blocksize
         self._wake = threading.Event()
         self._closing = False
         self._feed: Feed | None = None
@@ -158,7 +161,9 @@ class WavOutput:
             return
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        self._thread.join(_CLOSE_LIMIT_S)
+        if self._thread.is_alive():
+            log_event(_logger, logging.WARNING, "the file system hangs: recording left to itself", path=self.path)
 
     def report(self) -> StreamReport:
         running = self._thread is not None and self._thread.is_alive()
@@ -170,7 +175,7 @@ class WavOutput:
             device_id=None,
             samplerate=mixer.samplerate if mixer else 0,
             channels=mixer.channels if mixer else 0,
-            blocksize=self._blocksize,
+            blocksize=self.blocksize,
             latency_s=0.0,
         )
 
@@ -186,8 +191,8 @@ class WavOutput:
             feed.progressed()
 
     def _render_paced(self, feed: Feed, writer: WavWriter) -> None:
-        block = np.empty((self._blocksize, feed.mixer.channels), dtype=np.float32)
-        period_s = self._blocksize / feed.mixer.samplerate
+        block = np.empty((self.blocksize, feed.mixer.channels), dtype=np.float32)
+        period_s = self.blocksize / feed.mixer.samplerate
         due_s = time.monotonic()
         while not self._closing:
             feed.mixer.render_into(block)
@@ -208,7 +213,7 @@ class WavOutput:
             self._wake.clear()
 
     def _render_unpaced(self, feed: Feed, writer: WavWriter) -> None:
-        block = np.empty((self._blocksize, feed.mixer.channels), dtype=np.float32)
+        block = np.empty((self.blocksize, feed.mixer.channels), dtype=np.float32)
         while True:
             self._wake.clear()
             while feed.has_audio():
