@@ -117,10 +117,12 @@ class DeviceOutput:
 
     @property
     def blocksize(self) -> int:
+        """Frames of a block."""
         return self._config.blocksize
 
     @property
     def latency_s(self) -> float:
+        """From a block leaving the mixer to its first frame being heard, in seconds; 0 while no stream is open."""
         # what the newest block was told is nearer to the truth than what the stream was opened with, if it is known
         told_ns = self._callback.dac_delay_ns if self._callback else 0
         if told_ns or self._keeper is None:
@@ -128,10 +130,24 @@ class DeviceOutput:
         return self._keeper.latency_s
 
     def negotiate(self, samplerate: int, channels: int) -> tuple[int, int]:
+        """Samplerate (Hz) and channels at which the device says that it can be opened, the nearest to those asked for.
+
+        Raises
+        ------
+        DeviceError
+            If there is no such device, or PortAudio is missing.
+        """
         self._config = dataclasses.replace(self._config, samplerate=samplerate, channels=channels)
         return negotiate(self._require_host(), self._config)
 
     def start(self, feed: Feed) -> None:
+        """Open the device and play what ``feed`` has.
+
+        Raises
+        ------
+        DeviceError
+            If there is no such device, or it cannot be opened.
+        """
         mixer = feed.mixer
 
         def make(generation: int, samplerate: int, channels: int) -> PlaybackCallback:
@@ -153,10 +169,12 @@ class DeviceOutput:
         self._started().recreate(reason)
 
     def close(self) -> None:
+        """Give the device back, within about two seconds whatever the sound system does."""
         if self._keeper:
             self._keeper.close()
 
     def report(self) -> StreamReport:
+        """A picture of the stream as it is now."""
         return self._started().report()
 
     def _started(self) -> StreamKeeper:

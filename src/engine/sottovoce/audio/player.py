@@ -182,6 +182,7 @@ class Player:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed."""
         return self._closed
 
     @property

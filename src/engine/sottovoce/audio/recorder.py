@@ -163,6 +163,7 @@ class Recorder:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed."""
         return self._closed
 
     def read(self, frames: int, timeout_s: float | None = None) -> Block:

@@ -123,6 +123,7 @@ class PlayerSource:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed."""
         return self._closed or self._owner.closed
 
     def write(

@@ -142,6 +142,13 @@ class WavOutput:
         return samplerate, channels
 
     def start(self, feed: Feed) -> None:
+        """Make the file and render what ``feed`` has.
+
+        Raises
+        ------
+        AudioFileError
+            If the file cannot be made.
+        """
         if self._thread is not None:
             raise StreamError("the output was started before; make a new one")
         self._feed = feed
@@ -153,10 +160,12 @@ class WavOutput:
         self._thread.start()
 
     def wake(self) -> None:
+        """There may be something new to render."""
         if not self.live:
             self._wake.set()
 
     def close(self) -> None:
+        """Put the file in its place; if it is not paced, with all that is queued."""
         if self._thread is None or self._closing:
             return
         self._closing = True
@@ -166,6 +175,7 @@ class WavOutput:
             log_event(_logger, logging.WARNING, "the file system hangs: recording left to itself", path=self.path)
 
     def report(self) -> StreamReport:
+        """A picture of the output; it has no callback to report on."""
         running = self._thread is not None and self._thread.is_alive()
         mixer = self._feed.mixer if self._feed else None
         return StreamReport(
