@@ -111,12 +111,17 @@ def _answer(app: AppContext, backends: Backends, file: Path, target: Path, as_js
         screen = Screen(app.console, realtime=False, quiet=as_json)
         with (
             _progress(app, audio, as_json) as follow,
-            kept_session(app, "answer", str(app.config.notes.path)) as observers,
+            kept_session(app, "answer", str(app.config.notes.path)) as kept,
             player,
             closing(player.open_source(samplerate)) as voice,
         ):
             pipeline = make_pipeline(
-                app.config, backends, FileInput(audio), voice, (screen, follow, *observers), lossless=True
+                app.config,
+                backends,
+                kept.ear(FileInput(audio)),
+                voice,
+                (screen, follow, *kept.observers),
+                lossless=True,
             )
             with screen, running(app, pipeline):
                 wait_until_done(pipeline)

@@ -189,9 +189,9 @@ class Conversation:
             stack.enter_context(player)
             voice = stack.enter_context(closing(open_voice(self.config, player, self.backends.synthesizer.samplerate)))
             room = stack.enter_context(closing(player.open_source(EAR_SAMPLERATE, buffer_s=30.0)))
-            observers = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path)))
+            kept = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path)))
             pipeline = make_pipeline(
-                self.config, self.backends, stage, voice, (screen, watch, *observers), lossless=False
+                self.config, self.backends, kept.ear(stage), voice, (screen, watch, *kept.observers), lossless=False
             )
             stack.enter_context(screen)
             stack.enter_context(running(self.app, pipeline))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -9,17 +10,53 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sottovoce.assistant.ports import AudioInput
 from sottovoce.audio.files import AudioFile
 from sottovoce.audio.recorder import Recorder
+from sottovoce.audio.wav import WavWriter
 from sottovoce.core.clock import Clock, MonotonicClock
+from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.types import Mono
 from sottovoce.core.units import s_to_frames
+
+_LOG = get_logger("app")
 
 #: Seconds of one block that is read from a microphone or a stage.
 BLOCK_S = 0.02
 
 #: What is not louder than this is no speech.
 SILENCE = 10 ** (-50 / 20)
+
+
+class KeptInput:
+    """Writes what another input hears to a file, until the disk refuses.
+
+    Parameters
+    ----------
+    source : AudioInput
+        What is listened to.
+    writer : WavWriter
+        Where it is kept; closed by whoever made it.
+    """
+
+    def __init__(self, source: AudioInput, writer: WavWriter) -> None:
+        self.samplerate = source.samplerate
+        self.realtime = source.realtime
+        self._source = source
+        self._writer: WavWriter | None = writer
+
+    def read(self) -> Mono | None:
+        block = self._source.read()
+        if block is not None and self._writer is not None:
+            try:
+                self._writer.write(block[:, None])
+            except OSError as error:
+                log_event(_LOG, logging.WARNING, "the sound is not kept any more", reason=error.strerror)
+                self._writer = None
+        return block
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class MicrophoneInput:

@@ -37,10 +37,10 @@ def command(app: AppContext) -> None:
         player = stack.enter_context(open_player(config))
         backends = stack.enter_context(loaded_backends(app))
         voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
-        observers = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
+        kept = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
         screen = Screen(app.console, realtime=True, keep=False)
         pipeline = make_pipeline(
-            config, backends, MicrophoneInput(recorder), voice, (screen, *observers), lossless=False
+            config, backends, kept.ear(MicrophoneInput(recorder)), voice, (screen, *kept.observers), lossless=False
         )
         heard, spoken = recorder.snapshot_state(), player.snapshot_state()
         app.console.print(

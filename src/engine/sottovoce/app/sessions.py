@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.text import Text
 
 from sottovoce.app.context import AppContext
+from sottovoce.app.inputs import KeptInput
 from sottovoce.app.journal import Journal
 from sottovoce.app.settings import Config
-from sottovoce.app.wiring import Backends, open_backends
+from sottovoce.app.wiring import EAR_SAMPLERATE, Backends, open_backends
 from sottovoce.assistant.pipeline import Pipeline
-from sottovoce.assistant.ports import Observer
+from sottovoce.assistant.ports import AudioInput, Observer
+from sottovoce.audio.wav import WavWriter
 from sottovoce.core.errors import StoreError
 from sottovoce.session.store import SessionStore
 
@@ -50,25 +54,46 @@ def loaded_backends(app: AppContext, config: Config | None = None) -> Iterator[B
         backends.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What keeps a session.
+
+    Attributes
+    ----------
+    observers : tuple of Observer
+        That write to the store; none if nothing is kept.
+    writer : WavWriter or None
+        That keeps the sound, if it is wanted.
+    """
+
+    observers: tuple[Observer, ...] = ()
+    writer: WavWriter | None = None
+
+    def ear(self, source: AudioInput) -> AudioInput:
+        """``source``, with its sound kept if that is wanted."""
+        return source if self.writer is None else KeptInput(source, self.writer)
+
+
 @contextmanager
-def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[tuple[Observer, ...]]:
-    """The observers that keep a session; none if nothing is to be kept, or the store does not work."""
+def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[Kept]:
+    """Keep a session as the settings want it; without a store that works it goes on, with a warning."""
     settings = app.config.session
     if not settings.store:
-        yield ()
+        yield Kept()
         return
     try:
         store = SessionStore(settings.path, transcripts=settings.transcripts)
     except StoreError as error:
         warn(app, f"this session is not kept: {error.message}", error.hint)
-        yield ()
+        yield Kept()
         return
     outcome = "failed"
-    with store:
+    with store, ExitStack() as stack:
         started_ns = time.monotonic_ns()
         session_id = store.start_session(kind, notes, {key: app.config.get(key) for key in _REMEMBERED})
+        writer = stack.enter_context(_audio_writer(store.audio_file(session_id))) if settings.store_audio else None
         try:
-            yield (Journal(store, session_id, started_ns),)
+            yield Kept((Journal(store, session_id, started_ns),), writer)
             outcome = "ended"
         except KeyboardInterrupt:
             outcome = "interrupted"
@@ -77,6 +102,18 @@ def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[tuple[Obser
             store.end_session(session_id, outcome)
     if store.lost:
         warn(app, f"{store.lost} events of this session could not be stored", str(store.failure or ""))
+
+
+def _audio_writer(file: Path) -> WavWriter:
+    """A file that only its owner can reach."""
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.parent.chmod(0o700)
+    except OSError as error:
+        raise StoreError(
+            f"{file.parent} cannot be made: {error.strerror}", path=file, hint="set session.store_audio to false"
+        ) from error
+    return WavWriter(file, EAR_SAMPLERATE, 1)
 
 
 @contextmanager

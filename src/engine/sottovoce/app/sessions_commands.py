@@ -30,7 +30,7 @@ _FORMATS = {"md": "markdown", "json": "json", "srt": "srt"}
 def command() -> None:
     """List, show, export or delete what was kept of earlier sessions.
 
-    What is kept is set by session.store and session.transcripts; audio never is.
+    What is kept is set by session.store, session.transcripts and session.store_audio.
     """
 
 
@@ -93,7 +93,7 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete(app: AppContext, session_ids: tuple[int, ...], yes: bool) -> None:
-    """Delete sessions for good: nothing of them is left in the database."""
+    """Delete sessions for good: nothing of them is left in the database, and their sound is deleted too."""
     wanted = list(dict.fromkeys(session_ids))
     with _store(app) as store:
         for session_id in wanted:

@@ -198,7 +198,7 @@ class TurnSettings(Section):
 
 
 class SessionSettings(Section):
-    """What is kept of a session. Audio never is."""
+    """What is kept of a session. Its sound is not, unless you say so."""
 
     store: bool = Field(default=True, description="Whether sessions are stored at all.")
     path: StorePath = Field(
@@ -207,6 +207,11 @@ class SessionSettings(Section):
     transcripts: Literal["keep", "redact", "off"] = Field(
         default="keep",
         description="What becomes of the words said and answered: kept, only their lengths kept, or nothing.",
+    )
+    store_audio: bool = Field(
+        default=False,
+        description="Whether what is heard is kept as sound, too: a WAV file a session (115 MB an hour), in a folder "
+        "beside the database, readable by its owner alone. Others may have to agree to being recorded.",
     )
 
 

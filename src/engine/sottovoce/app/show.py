@@ -19,11 +19,11 @@ from sottovoce.metrics.stages import Span, TurnTimes, summarize
 
 #: Stages as they are named for the reader, in the order of the critical path.
 STAGE_NAMES: tuple[tuple[Span, str], ...] = (
-    (Span.VAD_END, "end noticed"),
+    (Span.VAD_END, "noticed"),
     (Span.ASR, "recognised"),
-    (Span.FIRST_THESIS, "first thesis"),
+    (Span.FIRST_THESIS, "thesis"),
     (Span.TTS_FIRST_AUDIO, "voice"),
-    (Span.FIRST_SAMPLE, "first sample"),
+    (Span.FIRST_SAMPLE, "sample"),
 )
 
 _STYLES = {"speaking": "bold cyan", "waiting": "dim", "cut": "yellow", "failed": "red", "dropped": "dim"}
@@ -137,10 +137,7 @@ class Screen:
         spans = times.spans_ms()
         between = " · " if self._utf8 else " + "
         parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if span in spans)
-        arrow = "→" if self._utf8 else "="
-        return Text.assemble(
-            (f"      {parts} {arrow} ", "dim"), (f"{total_ms:.0f} ms", "green"), (" to the first sound", "dim")
-        )
+        return Text.assemble("      ", (f"{total_ms:.0f} ms", "green"), (f" to the first sound: {parts}", "dim"))
 
 
 def summary_table(turns: Sequence[TurnView]) -> Table:

@@ -42,6 +42,7 @@ class Backends:
     recognizers: Sequence[Recognizer]
     generator: Generator
     synthesizer: Synthesizer
+    index: NotesIndex
     questions: tuple[str, ...]
     warnings: tuple[NotesWarning, ...]
 
@@ -50,6 +51,7 @@ class Backends:
             recognizer.close()
         self.generator.close()
         self.synthesizer.close()
+        self.index.close()
 
 
 def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
@@ -92,7 +94,7 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
             future.result()
         say("recogniser")
         voice.result()
-    return Backends(recognizers, generator, synthesizer, questions, notes.warnings)
+    return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings)
 
 
 def open_player(config: Config) -> Player:

@@ -22,6 +22,7 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
+        """Whether the work is no longer wanted."""
         return self._event.is_set()
 
     def cancel(self) -> None:

@@ -31,9 +31,7 @@ class ThreadGroup:
         def run() -> None:
             try:
                 target()
-            except (
-                Exception
-            ) as error:  # a crash must reach the owner, whatever it is; a silent thread looks like a hang
+            except Exception as error:  # noqa: BLE001 - the owner must know: a dead thread looks like a hang
                 log_event(_LOG, logging.ERROR, "thread crashed", thread=name, error=type(error).__name__)
                 self._on_crash(error)
 

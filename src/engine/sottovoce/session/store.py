@@ -183,8 +183,14 @@ class SessionStore:
             connection.execute("COMMIT")
         return assemble(_summary(row), json.loads(settings), TranscriptPolicy(transcripts), origin_ns, rows)
 
+    def audio_file(self, session_id: int) -> Path:
+        """Where the sound of a session is kept, if it is kept: in a folder beside the database."""
+        return self.path.with_name(f"{self.path.stem}-audio") / f"{session_id}.wav"
+
     def delete(self, session_id: int) -> None:
         """Delete a session so that nothing of it is left in the files: rows are overwritten, the log is emptied.
+
+        Its sound goes with it; whether the disk keeps traces of a deleted file is the disk's affair.
 
         Raises
         ------
@@ -192,6 +198,12 @@ class SessionStore:
             There is none of that id, or another program keeps the files from being cleaned.
         """
         self.flush()
+        audio = self.audio_file(session_id)
+        for file in (audio, audio.with_name(audio.name + ".part")):
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"{file} cannot be deleted: {error.strerror}", path=file) from error
         with self._using() as connection:
             if connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount == 0:
                 raise self._unknown(session_id)
