@@ -20,6 +20,7 @@ from typing import Any
 
 from sottovoce.audio.host import Device, Host, HostStream, Kind, StreamRequest
 from sottovoce.core.errors import DeviceError, HostAudioError
+from sottovoce.native import hostlog
 
 #: A host call that takes longer than this holds up nobody else: they get an error instead.
 _BUSY_LIMIT_S = 5.0
@@ -70,7 +71,19 @@ def _load() -> Any:
         raise DeviceError(f"PortAudio cannot be loaded: {error}", hint=_install_hint()) from error
     except Exception as error:  # PortAudioError, a class that cannot be named before the import: no working host API
         raise DeviceError(f"PortAudio does not start: {error}", hint="start the sound server, or reboot it") from error
+    if sys.platform == "linux":
+        _take_messages_of_alsa()
     return sounddevice
+
+
+def _take_messages_of_alsa() -> None:
+    """Count what ALSA has to say of every underrun; it would write it to stderr, across the screen."""
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+    except OSError:  # a PortAudio that was built without it
+        return
+    alsa.snd_lib_error_set_handler.argtypes = [ctypes.c_void_p]
+    alsa.snd_lib_error_set_handler(hostlog.handler_address())
 
 
 def _install_hint() -> str:
