@@ -83,11 +83,14 @@ class AudioSettings(Section):
     input: Device = Field(default=None, description="Device to listen to, or the default of the system.")
     output: Device = Field(default=None, description="Device to speak to, or the default of the system.")
     blocksize: int = Field(default=256, ge=0, le=8192, description="Frames of one callback; 0 lets the device choose.")
-    latency: Latency = Field(default="low", description="Latency asked of the device; higher bears a busier machine.")
+    latency: Latency = Field(
+        default="high",
+        description='Latency asked of the device: "low" answers some 20 ms sooner, "high" bears a busier machine.',
+    )
     resample_mode: Literal["callback", "producer", "off"] = Field(
-        default="callback",
-        description='Where audio is resampled if the device runs at another rate: "callback" moves to "producer" by '
-        'itself when it takes too long; "off" plays nothing at a rate that does not fit.',
+        default="producer",
+        description='Where speech is resampled if the device runs at another rate: before it is queued ("producer", '
+        'best quality), in the callback ("callback"), or not at all ("off": such a device is refused).',
     )
     prefer_stream_rate: Literal["content", "device"] = Field(
         default="content", description="Which samplerate is tried first: that of the speech, or that of the device."
