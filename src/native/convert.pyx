@@ -51,7 +51,7 @@ def isa():
     Returns
     -------
     str
-        ``"baseline"`` (SSE2 on x86-64, NEON on aarch64) or ``"avx2"``.
+        ``"baseline"`` (SSE2 on x86-64, NEON on aarch64), ``"avx2"`` or ``"avx512"``.
     """
     return sv_kernels_active.name.decode("ascii")
 

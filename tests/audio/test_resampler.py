@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sottovoce.audio.resampler import Quality, Resampler
 from sottovoce.core.errors import ConfigError
 
-QUALITIES: tuple[Quality, ...] = ("soxr", "linear")
+QUALITIES: tuple[Quality, ...] = ("soxr", "linear", "fast", "standard", "hq", "best")
 PAIRS = [(24000, 48000), (44100, 48000), (48000, 44100), (48000, 16000), (22050, 48000), (16000, 16000)]
 
 
@@ -97,7 +97,7 @@ def test_process_into_writes_what_process_returns(quality: Quality) -> None:
     out = np.empty((two.out_frames(1000), 2), np.float32)
     frames = two.process_into(x, out)
     assert np.array_equal(out[:frames], one.process(x))
-    with pytest.raises(ConfigError, match="out has room for 3 frames"):
+    with pytest.raises(ConfigError, match="out has 3 frames"):
         two.process_into(x, out[:3])
 
 
@@ -119,7 +119,8 @@ def test_int16_in_gives_int16_out_with_one_warning(quality: Quality, caplog: pyt
         ((0, 48000), "in_samplerate is 0"),
         ((24000, 48), "out_samplerate is 48"),
         ((24000, 48000, 0), "channels is 0"),
-        ((24000, 48000, 1, "best"), "quality is 'best'; allowed: 'linear', 'soxr'"),
+        ((24000.5, 48000), "in_samplerate is 24000.5"),
+        ((24000, 48000, 1, "worse"), "quality is 'worse'; allowed: 'linear', 'fast', 'standard', 'hq', 'best', 'soxr'"),
     ],
 )
 def test_bad_arguments_are_named(arguments: tuple[int, ...], words: str) -> None:
@@ -130,3 +131,42 @@ def test_bad_arguments_are_named(arguments: tuple[int, ...], words: str) -> None
 def test_wrong_channels_are_named() -> None:
     with pytest.raises(ConfigError, match="2 channels; allowed: 3 or 1"):
         Resampler(24000, 48000, 3).process(noise(10, 2))
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_refused_input_leaves_the_state(quality: Quality) -> None:
+    x = noise(3000, 2)
+    disturbed, plain = Resampler(44100, 48000, 2, quality), Resampler(44100, 48000, 2, quality)
+    parts = [disturbed.process(x[:1000])]
+    room = np.zeros((5000, 2), np.float32)
+    with pytest.raises(ConfigError, match="dtype of x is float64"):
+        disturbed.process(x.astype(np.float64))
+    with pytest.raises(ConfigError, match="3 channels; allowed: 2 or 1"):
+        disturbed.process(noise(10, 3))
+    with pytest.raises(ConfigError, match="out has 1 frames"):
+        disturbed.process_into(x[1000:], room[:1])
+    with pytest.raises(ConfigError, match="float32"):
+        disturbed.process_into(x[1000:], room.astype(np.int16))
+    room.setflags(write=False)
+    with pytest.raises(ConfigError, match="read-only"):
+        disturbed.process_into(x[1000:], room)
+    parts += [disturbed.process(x[1000:]), disturbed.flush()]
+    assert np.array_equal(np.concatenate(parts), run(plain, x, []))
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_arrays_that_are_not_contiguous_or_read_only_are_taken(quality: Quality) -> None:
+    x = noise(2000, 4)
+    expected = run(Resampler(24000, 48000, 2, quality), x[:, :2].copy(), [])
+    strided = x[:, :2]
+    assert np.array_equal(run(Resampler(24000, 48000, 2, quality), strided, [700]), expected)
+    frozen = strided.copy()
+    frozen.setflags(write=False)
+    assert np.array_equal(run(Resampler(24000, 48000, 2, quality), frozen, [700]), expected)
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_mono_is_duplicated(quality: Quality) -> None:
+    y = run(Resampler(24000, 48000, 2, quality), noise(2000, 1), [])
+    assert y.shape == (4000, 2)
+    assert np.array_equal(y[:, 0], y[:, 1])

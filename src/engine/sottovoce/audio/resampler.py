@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,58 +14,34 @@ from sottovoce.core.errors import ConfigError
 from sottovoce.core.formats import as_block, check_channels, check_samplerate, to_int16
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.types import Block
-from sottovoce.native.resample import LinearResampler
+from sottovoce.native.polyphase import StreamResampler
 
 _logger = get_logger("audio")
 
-Quality: TypeAlias = Literal["linear", "soxr"]
+Quality: TypeAlias = Literal["linear", "fast", "standard", "hq", "best", "soxr"]
 Audio: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int16]
 
 
 class _Engine(Protocol):
-    """Blocks in, blocks out; all state within."""
+    """Blocks in, blocks like them out; all state within."""
 
     @property
     def latency_frames(self) -> float: ...
     def out_frames(self, in_frames: int) -> int: ...
-    def process(self, x: Block) -> Block: ...
-    def flush(self) -> Block: ...
+    def process(self, x: Any) -> Any: ...
+    def flush(self) -> Audio: ...
     def reset(self) -> None: ...
-
-
-class _Linear:
-    """The compiled linear resampler."""
-
-    def __init__(self, in_samplerate: int, out_samplerate: int, channels: int) -> None:
-        self._native = LinearResampler(in_samplerate, out_samplerate, channels)
-        self._channels = channels
-        self._tail_frames = int(np.ceil(2.0 * max(1.0, out_samplerate / in_samplerate)))
-
-    @property
-    def latency_frames(self) -> float:
-        return float(self._native.latency_frames)
-
-    def out_frames(self, in_frames: int) -> int:
-        return self._native.out_frames(in_frames)
-
-    def process(self, x: Block) -> Block:
-        out = np.empty((self._native.out_frames(x.shape[0]), self._channels), dtype=np.float32)
-        return out[: self._native.process_into(x, out)]
-
-    def flush(self) -> Block:
-        out = np.empty((self._tail_frames, self._channels), dtype=np.float32)
-        tail = out[: self._native.flush_into(out)]
-        self._native.reset()
-        return tail
-
-    def reset(self) -> None:
-        self._native.reset()
 
 
 class _Soxr:
     """soxr HQ. It gives its frames in bursts, up to ``latency_frames`` behind."""
 
-    def __init__(self, in_samplerate: int, out_samplerate: int, channels: int) -> None:
+    def __init__(
+        self, in_samplerate: int, out_samplerate: int, channels: int, quality: str, on_int16: Callable[[], object]
+    ) -> None:
+        self._channels = channels
+        self._on_int16: Callable[[], object] | None = on_int16
+        self._as_int16 = self._flat = False
         self._in_samplerate, self._out_samplerate = in_samplerate, out_samplerate
         self._stream = soxr.ResampleStream(in_samplerate, out_samplerate, channels, dtype="float32", quality="HQ")
         self._empty = np.empty((0, channels), dtype=np.float32)
@@ -89,40 +65,53 @@ class _Soxr:
         reached = (self._in_frames + in_frames) * self._out_samplerate
         return -(-reached // self._in_samplerate) - self._out_frames
 
-    def process(self, x: Block) -> Block:
+    def process(self, x: Audio) -> Audio:
+        self._as_int16, self._flat = x.dtype == np.int16, x.ndim == 1
+        if self._as_int16 and self._on_int16 is not None:
+            self._on_int16()
+            self._on_int16 = None
         if not x.shape[0]:
-            return self._empty
-        y: Block = self._stream.resample_chunk(x)
+            return self._like_input(self._empty)
+        y: Block = self._stream.resample_chunk(as_block(x, self._channels))
         self._in_frames += x.shape[0]
         self._out_frames += y.shape[0]
-        return y
+        return self._like_input(y)
 
-    def flush(self) -> Block:
+    def flush(self) -> Audio:
         tail: Block = self._stream.resample_chunk(self._empty, last=True) if self._in_frames else self._empty
         self.reset()
-        return tail
+        return self._like_input(tail)
 
     def reset(self) -> None:
         self._stream.clear()
         self._in_frames = self._out_frames = 0
 
+    def _like_input(self, block: Block) -> Audio:
+        ready: Audio = to_int16(block) if self._as_int16 else block
+        return ready[:, 0] if self._flat else ready
 
-_ENGINES: dict[str, Callable[[int, int, int], _Engine]] = {"linear": _Linear, "soxr": _Soxr}
+
+def _note_int16() -> None:
+    log_event(_logger, logging.WARNING, "int16 is converted before it is resampled")
 
 
 class Resampler:
-    """A stateful resampler: however the input is cut into blocks, the output is the same.
+    """A stateful resampler: however the input is cut into blocks, the output is the same, bit for bit.
 
-    For one thread at a time.
+    Frames are intervals of time, and both streams begin together: nothing is shifted. After the flush, ``n`` input
+    frames have become ``n * out / in`` frames, rounded to nearest. For one thread at a time.
 
     Parameters
     ----------
     in_samplerate, out_samplerate : int
-        Rates in Hz.
+        Rates in Hz, 1000 to 768000, in any ratio.
     channels : int
-        Channels of input and output.
-    quality : {"soxr", "linear"}
-        ``"soxr"`` (HQ, for content) or ``"linear"`` (compiled, no latency to speak of, audible images).
+        Channels of input and output, 1 to 64.
+    quality : {"linear", "fast", "standard", "hq", "best", "soxr"}
+        What of the band is kept, and how far below it everything else lies (``docs/resampler.md`` has the figures):
+        ``"linear"`` (audible images, no latency to speak of), ``"fast"`` (80 %, -96 dB), ``"standard"`` (90 %,
+        -101 dB), ``"hq"`` (92 %, -135 dB), ``"best"`` (93 %, -150 dB, summed in double), or ``"soxr"`` (soxr HQ, in
+        bursts and some 40 ms late).
 
     Raises
     ------
@@ -138,21 +127,23 @@ class Resampler:
     (48000,)
     """
 
-    def __init__(self, in_samplerate: int, out_samplerate: int, channels: int = 1, quality: Quality = "soxr") -> None:
+    def __init__(
+        self, in_samplerate: int, out_samplerate: int, channels: int = 1, quality: Quality = "standard"
+    ) -> None:
         self.in_samplerate = check_samplerate(in_samplerate, "in_samplerate")
         self.out_samplerate = check_samplerate(out_samplerate, "out_samplerate")
         self.channels = check_channels(channels)
-        if quality not in _ENGINES:
-            raise ConfigError(f"quality is {quality!r}; allowed: {', '.join(map(repr, _ENGINES))}", key="quality")
+        if quality not in get_args(Quality):
+            allowed = ", ".join(map(repr, get_args(Quality)))
+            raise ConfigError(f"quality is {quality!r}; allowed: {allowed}", key="quality")
         self.quality = quality
-        self._engine = _ENGINES[quality](in_samplerate, out_samplerate, channels)
-        self._warned = False
-        self._as_int16 = False
-        self._flat = False
+        kind = _Soxr if quality == "soxr" else StreamResampler
+        self._engine: _Engine = kind(self.in_samplerate, self.out_samplerate, self.channels, quality, _note_int16)
+        self._process = self._engine.process  # one look-up less in every call
 
     @property
     def latency_frames(self) -> float:
-        """The most output frames that are held back at any time."""
+        """The most output frames that are held back at any time, exactly (soxr: the most seen)."""
         return self._engine.latency_frames
 
     @property
@@ -161,8 +152,11 @@ class Resampler:
         return self.latency_frames / self.out_samplerate
 
     def out_frames(self, in_frames: int) -> int:
-        """Frames that the next :meth:`process` of ``in_frames`` returns: exact for linear, at most that for soxr."""
-        return self._engine.out_frames(in_frames)
+        """Frames that the next :meth:`process` of ``in_frames`` returns: exact, except for soxr: at most that."""
+        try:
+            return self._engine.out_frames(in_frames)
+        except ValueError as error:
+            raise ConfigError(str(error), key="in_frames") from None
 
     def process(self, x: Audio) -> Audio:
         """Resample the next block.
@@ -170,42 +164,71 @@ class Resampler:
         Parameters
         ----------
         x : ndarray
-            float32 or int16, shape (frames, channels), or (frames,) if there is one channel; may be empty.
+            float32 or int16, shape (frames, channels), or (frames,) if there is one channel; may be empty. What is not
+            contiguous is copied, and mono is duplicated to any number of channels.
 
         Returns
         -------
         ndarray
             The frames that are ready, of the same dtype and number of axes.
+
+        Raises
+        ------
+        ConfigError
+            (a ValueError) if dtype or shape is another; the state is as before.
         """
-        self._note_format(x)
-        return self._like_input(self._engine.process(as_block(x, self.channels)))
+        try:
+            ready: Audio = self._process(x)
+        except (TypeError, ValueError):
+            ready = self._process(self._as_taken(x))
+        return ready
 
     def process_into(self, x: Audio, out: Audio) -> int:
-        """Resample the next block into ``out``, which must have :meth:`out_frames` of room; returns frames written."""
-        room = self.out_frames(x.shape[0])
-        if out.shape[0] < room:
-            raise ConfigError(f"out has room for {out.shape[0]} frames; {room} are needed", key="out")
-        block = self._engine.process(as_block(x, self.channels))
-        frames = int(block.shape[0])
-        ready = to_int16(block) if out.dtype == np.int16 else block
-        out[:frames] = ready[:, 0] if out.ndim == 1 else ready
-        return frames
+        """Resample the next block into ``out``, without allocation; returns the frames written.
+
+        Parameters
+        ----------
+        x : ndarray
+            As for :meth:`process`.
+        out : ndarray
+            Of the dtype of ``x``, C-contiguous, writable, with room for :meth:`out_frames`; it may not share memory
+            with ``x``.
+
+        Raises
+        ------
+        ConfigError
+            (a ValueError) if a dtype or shape is another, or ``out`` is read-only or too short; the state is as before.
+        """
+        if isinstance(self._engine, StreamResampler):
+            try:
+                return self._engine.process_into(x, out)
+            except (TypeError, ValueError):
+                taken = self._as_taken(x)
+            try:
+                return self._engine.process_into(taken, out)
+            except (TypeError, ValueError) as error:
+                raise ConfigError(str(error), key="out") from None
+        taken = self._as_taken(x)
+        if out.shape[0] < self.out_frames(taken.shape[0]) or out.dtype != taken.dtype or not out.flags.writeable:
+            raise ConfigError(
+                f"out has {out.shape[0]} frames of {out.dtype}{'' if out.flags.writeable else ', read-only'};"
+                f" {self.out_frames(taken.shape[0])} of {taken.dtype} are needed",
+                key="out",
+            )
+        ready = self._process(taken)
+        out[: ready.shape[0]] = ready.reshape((-1, *out.shape[1:]))
+        return int(ready.shape[0])
 
     def flush(self) -> Audio:
         """What is still held back, as the input's last block was formed; the next block begins a new stream."""
-        return self._like_input(self._engine.flush())
+        return self._engine.flush()
 
     def reset(self) -> None:
         """Forget everything held back; the next block begins a new stream."""
         self._engine.reset()
 
-    def _note_format(self, x: npt.NDArray[Any]) -> None:
-        self._as_int16 = x.dtype == np.int16
-        self._flat = x.ndim == 1
-        if self._as_int16 and not self._warned:
-            self._warned = True
-            log_event(_logger, logging.WARNING, "int16 is converted before it is resampled", quality=self.quality)
-
-    def _like_input(self, block: Block) -> Audio:
-        ready: Audio = to_int16(block) if self._as_int16 else block
-        return ready[:, 0] if self._flat else ready
+    def _as_taken(self, x: Any) -> Audio:
+        """``x`` as the engine takes it, or a :class:`ConfigError` that says why not."""
+        block = as_block(x, self.channels)
+        like: Audio = to_int16(block) if x.dtype == np.int16 else block
+        return like[:, 0] if x.ndim == 1 and self.channels == 1 else like

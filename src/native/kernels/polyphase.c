@@ -1,0 +1,363 @@
+#include "kernels/polyphase.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/polyphase_kernels.h"
+#include "kernels/polyphase_plan.h"
+
+/* Longer inputs are taken in pieces of so many samples: buffer and panels then stay in the nearest caches. */
+enum { PIECE_SAMPLES = 4096, MIN_PIECE_FRAMES = 256 };
+/* Counters are moved back by whole periods from here on: the products with a rate then stay far from 2**63. */
+static const int64_t REBASE_FRAMES = (int64_t)1 << 38;
+
+struct sv_polyphase {
+    sv_plan plan;
+    uint32_t channels;
+    int64_t seen, emitted;   /* input frames taken, output frames given */
+    int64_t first;           /* which input frame the buffer begins with */
+    int64_t piece, capacity; /* frames */
+    char *buffer;            /* float, or double if the plan is wide; one plane for each channel if it is interpolated */
+    float *scratch;          /* a piece of input and of output, for int16 */
+};
+
+static size_t item_size(const sv_polyphase *stream) { return stream->plan.wide ? sizeof(double) : sizeof(float); }
+
+static int64_t piece_outputs(const sv_polyphase *stream) {
+    return stream->piece * stream->plan.up / stream->plan.down + 2;
+}
+
+int sv_polyphase_tiers(void) { return (int)(sizeof(sv_prototypes) / sizeof(sv_prototypes[0])); }
+
+const char *sv_polyphase_tier_name(int tier) { return sv_prototypes[tier].name; }
+
+sv_polyphase *sv_polyphase_new(int tier, uint32_t in_samplerate, uint32_t out_samplerate, uint32_t channels) {
+    sv_polyphase *stream = (sv_polyphase *)calloc(1, sizeof(sv_polyphase));
+    if (stream == NULL) return NULL;
+    stream->channels = channels;
+    if (sv_plan_make(&stream->plan, &sv_prototypes[tier], in_samplerate, out_samplerate)) {
+        sv_polyphase_free(stream);
+        return NULL;
+    }
+    stream->piece = PIECE_SAMPLES / channels > MIN_PIECE_FRAMES ? PIECE_SAMPLES / channels : MIN_PIECE_FRAMES;
+    stream->capacity = stream->plan.before + stream->piece + stream->plan.after + SV_LANES;
+    stream->buffer = (char *)sv_new_aligned((size_t)stream->capacity * channels * item_size(stream));
+    stream->scratch = (float *)sv_new_aligned((size_t)(stream->piece + piece_outputs(stream)) * channels * sizeof(float));
+    if (stream->buffer == NULL || stream->scratch == NULL) {
+        sv_polyphase_free(stream);
+        return NULL;
+    }
+    sv_polyphase_reset(stream);
+    return stream;
+}
+
+void sv_polyphase_free(sv_polyphase *stream) {
+    if (stream == NULL) return;
+    sv_plan_free(&stream->plan);
+    sv_free_aligned(stream->buffer);
+    sv_free_aligned(stream->scratch);
+    free(stream);
+}
+
+void sv_polyphase_reset(sv_polyphase *stream) {
+    stream->seen = stream->emitted = 0;
+    stream->first = -stream->plan.before;
+    memset(stream->buffer, 0, (size_t)stream->capacity * stream->channels * item_size(stream));
+}
+
+/* Output frames that n input frames allow: those whose last input is among them. */
+static int64_t available(const sv_plan *plan, int64_t n) {
+    const int64_t scaled = 2 * (int64_t)plan->up * n - plan->ahead;
+    return scaled < 0 ? 0 : scaled / (2 * (int64_t)plan->down);
+}
+
+static int64_t total(const sv_plan *plan, int64_t n) {
+    const int64_t up = plan->up, down = plan->down;
+    return (2 * up * n + down) / (2 * down);
+}
+
+int64_t sv_polyphase_out_frames(const sv_polyphase *stream, int64_t in_frames) {
+    return available(&stream->plan, stream->seen + in_frames) - stream->emitted;
+}
+
+int64_t sv_polyphase_flush_frames(const sv_polyphase *stream) {
+    return total(&stream->plan, stream->seen) - stream->emitted;
+}
+
+double sv_polyphase_latency_frames(const sv_polyphase *stream) {
+    const int64_t down = stream->plan.down, ahead = stream->plan.ahead;
+    return (double)(2 * down - 2 + (ahead & 1) + ahead) / (2.0 * (double)down);
+}
+
+int sv_polyphase_is_fixed(const sv_polyphase *stream) { return stream->plan.panels > 0; }
+
+int64_t sv_polyphase_table_bytes(const sv_polyphase *stream) { return (int64_t)stream->plan.bytes; }
+
+void sv_polyphase_advance(sv_polyphase *stream, int64_t periods) {
+    stream->seen += periods * stream->plan.ins;
+    stream->first += periods * stream->plan.ins;
+    stream->emitted += periods * stream->plan.outs;
+}
+
+/* Fixed panels ----------------------------------------------------------------------------------------------------- */
+
+/* The piece of output that is being made: frames from .. to of the stream, counted with the lead of the grid. */
+typedef struct {
+    const sv_polyphase *stream;
+    const sv_polyphase_kernels *kernels;
+    float *out;
+    int64_t from, to;
+    int64_t from_period, from_rest, last_period, last_rest;
+} span;
+
+/* Some occurrences of a group: periods first, first + 1 ... */
+typedef struct {
+    const sv_group *group;
+    int64_t first, count;
+} run;
+
+static run run_of(const span *span, const sv_group *group) {
+    run run;
+    run.group = group;
+    run.first = span->from_period + (group->start + group->high < span->from_rest);
+    run.count = span->last_period - (group->start + group->low > span->last_rest) - run.first + 1;
+    return run;
+}
+
+/* The lanes of one column go to their places in `out`; `lanes` may hold `width` adjacent channels. */
+static void place(const span *span, const sv_group *group, int64_t period, const float *lanes, uint32_t channel,
+                  int width) {
+    const uint32_t channels = span->stream->channels;
+    const int64_t start = period * span->stream->plan.outs + group->start - span->from;
+    const int64_t end = span->to - span->from;
+    const int last = group->mirrored ? SV_LANES - 1 : 0; /* lane of frame j is j ^ last: reversed if mirrored */
+    float *out = span->out + start * channels + channel;
+    if ((uint32_t)width == channels && group->low == 0 && start >= 0 && start + SV_LANES <= end) {
+        if (width == 2) {
+            for (int j = 0; j < SV_LANES; j++) {
+                out[2 * j] = lanes[j ^ last];
+                out[2 * j + 1] = lanes[(j ^ last) + SV_LANES];
+            }
+        } else if (last) {
+            for (int j = 0; j < SV_LANES; j++) out[j] = lanes[SV_LANES - 1 - j];
+        } else {
+            memcpy(out, lanes, SV_LANES * sizeof(float));
+        }
+        return;
+    }
+    for (int j = group->low; j <= group->high; j++) {
+        if (start + j < 0 || start + j >= end) continue;
+        for (int c = 0; c < width; c++) out[j * (int64_t)channels + c] = lanes[(j ^ last) + c * SV_LANES];
+    }
+}
+
+static const char *input_of(const span *span, const run *run, uint32_t channel) {
+    const sv_polyphase *stream = span->stream;
+    const int64_t frame = run->first * stream->plan.ins + run->group->input - stream->first;
+    return stream->buffer + (size_t)(frame * stream->channels + channel) * item_size(stream);
+}
+
+/* One tile: `count` occurrences of `a`, and as many of `b` unless it is NULL; both move on. */
+static void make_tile(const span *span, run *a, run *b, int64_t count, uint32_t channel, int width) {
+    SV_ALIGNED float lanes[SV_MAX_COLUMNS * SV_LANES];
+    const sv_plan *plan = &span->stream->plan;
+    const uint32_t g = (uint32_t)(a->group - plan->group), panel = g < plan->panels ? g : plan->groups - 1 - g;
+    const ptrdiff_t channels = (ptrdiff_t)span->stream->channels;
+    sv_tile tile;
+    tile.panel = (const char *)plan->table + panel * (plan->bytes / plan->panels);
+    tile.half = plan->half;
+    tile.ahead = input_of(span, a, channel);
+    tile.back = b ? input_of(span, b, channel) : NULL;
+    tile.step = a->group->mirrored ? -channels : channels;
+    tile.column = (ptrdiff_t)plan->ins * channels;
+    tile.occurrences = (int)count;
+    tile.width = width;
+    (plan->wide ? span->kernels->tile_wide : span->kernels->tile)(&tile, lanes);
+    const float *from = lanes;
+    for (run *each = a; each != NULL; each = each == a ? b : NULL) {
+        for (int64_t k = 0; k < count; k++, from += width * SV_LANES)
+            place(span, each->group, each->first + k, from, channel, width);
+        each->first += count;
+        each->count -= count;
+    }
+}
+
+/* `count` occurrences of one run or two in as few tiles as hold them, of sizes as equal as can be. */
+static void make_tiles(const span *span, run *a, run *b, int64_t count, int64_t most, uint32_t channel, int width) {
+    int64_t tiles = (count + most - 1) / most;
+    for (; tiles > 0; tiles--) {
+        const int64_t part = (count + tiles - 1) / tiles;
+        make_tile(span, a, b, part, channel, width);
+        count -= part;
+    }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void make_groups(const span *span, uint32_t channel, int width) {
+    const sv_plan *plan = &span->stream->plan;
+    const int64_t columns = plan->wide ? span->kernels->columns_wide : span->kernels->columns;
+    const int64_t one_way = columns / width, both_ways = columns / (2 * width);
+    for (uint32_t g = 0; g < plan->panels; g++) {
+        const uint32_t mate = plan->groups - 1 - g;
+        run a = run_of(span, &plan->group[g]);
+        if (plan->panels < plan->groups && mate != g) {
+            run b = run_of(span, &plan->group[mate]);
+            const int64_t both = least(a.count, b.count);
+            /* together the two share the loads of the panel, unless more columns of one fit the registers */
+            if (both > 0 && 2 * least(both, both_ways) >= least(both, one_way))
+                make_tiles(span, &a, &b, both, both_ways, channel, width);
+            if (b.count > 0) make_tiles(span, &b, NULL, b.count, one_way, channel, width);
+        }
+        if (a.count > 0) make_tiles(span, &a, NULL, a.count, one_way, channel, width);
+    }
+}
+
+static void emit_panels(const sv_polyphase *stream, int64_t count, float *out) {
+    span span;
+    span.stream = stream;
+    span.kernels = sv_polyphase_active();
+    span.out = out;
+    span.from = stream->emitted + stream->plan.lead;
+    span.to = span.from + count;
+    span.from_period = span.from / stream->plan.outs;
+    span.from_rest = span.from % stream->plan.outs;
+    span.last_period = (span.to - 1) / stream->plan.outs;
+    span.last_rest = (span.to - 1) % stream->plan.outs;
+    uint32_t channel = 0;
+    for (; channel + 2 <= stream->channels; channel += 2) make_groups(&span, channel, 2);
+    if (channel < stream->channels) make_groups(&span, channel, 1);
+}
+
+/* Interpolated ----------------------------------------------------------------------------------------------------- */
+
+static void emit_blended(const sv_polyphase *stream, int64_t count, float *out) {
+    const sv_plan *plan = &stream->plan;
+    const sv_polyphase_kernels *kernels = sv_polyphase_active();
+    const int64_t up = plan->up, down = plan->down, unit = 2 * up;
+    const int64_t start = (2 * stream->emitted + 1) * down - up - plan->reach;
+    int64_t index = start / unit - (start % unit < 0), phase = start - index * unit;
+    const size_t item = item_size(stream), row_bytes = plan->bytes / plan->rows;
+    const double scale = 1.0 / (double)unit;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t scaled = phase * plan->rows, row = scaled / unit;
+        const char *x = stream->buffer + (size_t)(index + 1 - stream->first) * item;
+        (plan->wide ? kernels->blend_wide : kernels->blend)(
+            (const char *)plan->table + (size_t)row * row_bytes, plan->blocks, (double)(scaled - row * unit) * scale, x,
+            (ptrdiff_t)stream->capacity, (int)stream->channels, out + i * stream->channels);
+        index += 2 * down / unit;
+        phase += 2 * down % unit;
+        if (phase >= unit) {
+            phase -= unit;
+            index += 1;
+        }
+    }
+}
+
+/* Stream ----------------------------------------------------------------------------------------------------------- */
+
+static void make_room(sv_polyphase *stream, int64_t frames) {
+    const int64_t held = stream->seen - stream->first, keep = stream->plan.before;
+    if (held + frames + stream->plan.after + SV_LANES <= stream->capacity) return;
+    const size_t item = item_size(stream), frame = stream->plan.panels ? item * stream->channels : item;
+    const uint32_t planes = stream->plan.panels ? 1 : stream->channels;
+    for (uint32_t p = 0; p < planes; p++) {
+        char *plane = stream->buffer + (size_t)p * (size_t)stream->capacity * item;
+        memmove(plane, plane + (size_t)(held - keep) * frame, (size_t)keep * frame);
+    }
+    stream->first = stream->seen - keep;
+}
+
+/* Appends frames of interleaved samples; silence if x is NULL. */
+static void append(sv_polyphase *stream, const float *x, int64_t frames) {
+    const sv_polyphase_kernels *kernels = sv_polyphase_active();
+    const size_t channels = stream->channels, item = item_size(stream), samples = (size_t)frames * channels;
+    const size_t at = (size_t)(stream->seen - stream->first);
+    if (stream->plan.panels || channels == 1) {
+        char *to = stream->buffer + at * channels * item;
+        if (x == NULL) {
+            memset(to, 0, samples * item);
+        } else {
+            (stream->plan.wide ? kernels->take_wide : kernels->take)(x, to, samples);
+        }
+        stream->seen += frames;
+        return;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        char *to = stream->buffer + (c * (size_t)stream->capacity + at) * item;
+        for (int64_t i = 0; i < frames; i++, to += item) {
+            const float value = x == NULL ? 0.0f : x[(size_t)i * channels + c];
+            (stream->plan.wide ? kernels->take_wide : kernels->take)(&value, to, 1);
+        }
+    }
+    stream->seen += frames;
+}
+
+static void rebase(sv_polyphase *stream) {
+    if (stream->seen < REBASE_FRAMES && stream->emitted < REBASE_FRAMES) return;
+    const int64_t in = stream->seen / stream->plan.ins, out = stream->emitted / stream->plan.outs;
+    sv_polyphase_advance(stream, -least(in, out));
+}
+
+/* Takes a piece and gives at most `most` frames. */
+static int64_t step(sv_polyphase *stream, const float *x, int64_t frames, float *out, int64_t most) {
+    make_room(stream, frames);
+    append(stream, x, frames);
+    const int64_t count = least(available(&stream->plan, stream->seen) - stream->emitted, most);
+    if (count > 0) {
+        if (stream->plan.panels) {
+            emit_panels(stream, count, out);
+        } else {
+            emit_blended(stream, count, out);
+        }
+        stream->emitted += count;
+    }
+    return count;
+}
+
+int64_t sv_polyphase_process(sv_polyphase *stream, const float *x, int64_t in_frames, float *out) {
+    int64_t given = 0;
+    rebase(stream);
+    for (int64_t taken = 0; taken < in_frames;) {
+        const int64_t frames = least(in_frames - taken, stream->piece);
+        given += step(stream, x + taken * stream->channels, frames, out + given * stream->channels, INT64_MAX);
+        taken += frames;
+    }
+    return given;
+}
+
+int64_t sv_polyphase_process_int16(sv_polyphase *stream, const int16_t *x, int64_t in_frames, int16_t *out) {
+    float *in = stream->scratch, *ready = in + stream->piece * stream->channels;
+    int64_t given = 0;
+    rebase(stream);
+    for (int64_t taken = 0; taken < in_frames;) {
+        const int64_t frames = least(in_frames - taken, stream->piece);
+        sv_kernels_active->int16_to_float32(x + taken * stream->channels, in, (size_t)(frames * stream->channels));
+        const int64_t count = step(stream, in, frames, ready, INT64_MAX);
+        sv_kernels_active->float32_to_int16(ready, out + given * stream->channels, (size_t)(count * stream->channels));
+        given += count;
+        taken += frames;
+    }
+    return given;
+}
+
+int64_t sv_polyphase_flush(sv_polyphase *stream, float *out) {
+    const int64_t wanted = sv_polyphase_flush_frames(stream);
+    for (int64_t given = 0; given < wanted;)
+        given += step(stream, NULL, stream->piece, out + given * stream->channels, wanted - given);
+    sv_polyphase_reset(stream);
+    return wanted;
+}
+
+int64_t sv_polyphase_flush_int16(sv_polyphase *stream, int16_t *out) {
+    const int64_t wanted = sv_polyphase_flush_frames(stream);
+    for (int64_t given = 0; given < wanted;) {
+        const int64_t count = step(stream, NULL, stream->piece, stream->scratch, wanted - given);
+        sv_kernels_active->float32_to_int16(stream->scratch, out + given * stream->channels,
+                                            (size_t)(count * stream->channels));
+        given += count;
+    }
+    sv_polyphase_reset(stream);
+    return wanted;
+}

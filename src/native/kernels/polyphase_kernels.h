@@ -1,0 +1,82 @@
+/* The inner loops of the polyphase resampler, one object file per instruction set; no Python.h here.
+ *
+ * Every instruction set gives the same bits, because each output is the same chain of operations in all of them:
+ * two chains of fused multiply-adds, from the outermost taps inward, and their sum. (Outermost first: the partial sums
+ * stay small until the last taps, which gains 8 dB over the order of time.)
+ *
+ * Realtime: yes. Thread: any; nothing here keeps state.
+ */
+#ifndef SOTTOVOCE_POLYPHASE_KERNELS_H
+#define SOTTOVOCE_POLYPHASE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Consecutive outputs that one panel gives, and the most columns of a tile in any instruction set. */
+enum { SV_LANES = 16, SV_MAX_COLUMNS = 12 };
+
+/* A piece of a matrix product: one panel of coefficients, [2 * half][SV_LANES], against some columns of input.
+ *
+ * Columns: `occurrences` forward ones, each `column` samples behind the one before, and, if `back` is not NULL, as many
+ * that walk the input backward; each is `width` adjacent channels. `ahead` and `back` are where the first row's input
+ * is; the rows of the second half are stored outermost first, too.
+ */
+typedef struct {
+    const void *panel;
+    size_t half;
+    const void *ahead;
+    const void *back;
+    ptrdiff_t step;    /* samples from one input frame to the next, in the walk of `ahead` */
+    ptrdiff_t column;
+    int occurrences;
+    int width;         /* 1 or 2 */
+} sv_tile;
+
+typedef struct {
+    const char *name;
+    int columns;       /* most columns of a tile */
+    int columns_wide;  /* the same in double */
+
+    /* out[direction][occurrence][channel][lane]; panel and input are float, or double for the wide ones. */
+    void (*tile)(const sv_tile *tile, float *out);
+    void (*tile_wide)(const sv_tile *tile, float *out);
+
+    /* One output frame from a row of the interpolated table, whose blocks are [4][SV_LANES] (the coefficients of a
+     * cubic in `weight`) for SV_LANES taps each; channel c of the input begins at x + c * plane. */
+    void (*blend)(const void *row, size_t blocks, double weight, const void *x, ptrdiff_t plane, int channels,
+                  float *out);
+    void (*blend_wide)(const void *row, size_t blocks, double weight, const void *x, ptrdiff_t plane, int channels,
+                       float *out);
+
+    /* Copy samples in; NaN and infinity become 0. */
+    void (*take)(const float *x, void *to, size_t samples);
+    void (*take_wide)(const float *x, void *to, size_t samples);
+} sv_polyphase_kernels;
+
+extern const sv_polyphase_kernels sv_polyphase_baseline;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const sv_polyphase_kernels sv_polyphase_avx2;
+extern const sv_polyphase_kernels sv_polyphase_avx512;
+#endif
+
+/* Those of the instruction set in use (see kernels.h). */
+const sv_polyphase_kernels *sv_polyphase_active(void);
+
+#if defined(_MSC_VER)
+#define SV_INLINE static __forceinline
+#define SV_ALIGNED __declspec(align(64))
+#else
+#define SV_ALIGNED __attribute__((aligned(64)))
+#define SV_INLINE static inline __attribute__((always_inline))
+#endif
+
+/* Loops over constants, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define SV_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define SV_UNROLL _Pragma("GCC unroll 32")
+#else
+#define SV_UNROLL
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+from libc.stdint cimport int16_t, int64_t, uint32_t
+
+cimport cython
+
+from .resample cimport linear_state
+
+
+cdef extern from "kernels/polyphase.h" nogil:
+    ctypedef struct sv_polyphase:
+        pass
+
+    sv_polyphase* sv_polyphase_new(int tier, uint32_t in_samplerate, uint32_t out_samplerate,
+                                   uint32_t channels) noexcept
+    void sv_polyphase_free(sv_polyphase* stream) noexcept
+    void sv_polyphase_reset(sv_polyphase* stream) noexcept
+    int sv_polyphase_tiers() noexcept
+    const char* sv_polyphase_tier_name(int tier) noexcept
+    int64_t sv_polyphase_out_frames(const sv_polyphase* stream, int64_t in_frames) noexcept
+    double sv_polyphase_latency_frames(const sv_polyphase* stream) noexcept
+    int64_t sv_polyphase_process(sv_polyphase* stream, const float* x, int64_t in_frames, float* out) noexcept
+    int64_t sv_polyphase_process_int16(sv_polyphase* stream, const int16_t* x, int64_t in_frames,
+                                       int16_t* out) noexcept
+    int64_t sv_polyphase_flush_frames(const sv_polyphase* stream) noexcept
+    int64_t sv_polyphase_flush(sv_polyphase* stream, float* out) noexcept
+    int64_t sv_polyphase_flush_int16(sv_polyphase* stream, int16_t* out) noexcept
+    void sv_polyphase_advance(sv_polyphase* stream, int64_t periods) noexcept
+    int sv_polyphase_is_fixed(const sv_polyphase* stream) noexcept
+    int64_t sv_polyphase_table_bytes(const sv_polyphase* stream) noexcept
+
+
+cdef class StreamResampler:
+    cdef sv_polyphase* stream                # NULL if the quality is linear
+    cdef linear_state line
+    cdef float* scratch                      # of the linear one, for int16
+    cdef uint32_t channels_
+    cdef bint is_int16                       # what the last block was
+    cdef bint is_flat
+    cdef object on_int16
+    cdef cython.pythread_type_lock lock
+
+    cdef int64_t reach(self, int64_t in_frames) noexcept nogil
+    cdef int64_t left(self) noexcept nogil
+    cdef int64_t work(self, const void* x, int64_t in_frames, void* out, int64_t room, bint is_int16) noexcept nogil
+    cdef int64_t finish(self, void* out, int64_t room, bint is_int16) noexcept nogil
+    cdef object empty(self, int64_t frames, bint is_int16, bint is_flat)

@@ -1,0 +1,337 @@
+"""Streaming resamplers for arrays as they come: float32 or int16, one or two axes, blocks of any size.
+
+The linear one is that of ``resample``; the others are polyphase filters (``kernels/polyphase.h``). However the input is
+cut into blocks, the output is the same, bit for bit, on every instruction set.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release
+from cpython.buffer cimport Py_buffer, PyObject_GetBuffer
+from libc.stdint cimport int16_t, int64_t
+from libc.stdlib cimport free
+
+import numpy
+
+from .buffers cimport acquire, check_channels, check_samplerate
+from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .memory cimport sv_new
+from .resample cimport (linear_flush, linear_flush_frames, linear_init, linear_out_frames, linear_process,
+                        linear_reset)
+
+# Below this many samples, letting the GIL go costs more than the work.
+cdef int64_t _NOGIL_SAMPLES = 16384
+# The linear one converts int16 in pieces of this many samples.
+cdef enum:
+    _PIECE_SAMPLES = 4096
+
+cdef object _empty = numpy.empty
+cdef object _float32 = numpy.dtype(numpy.float32)
+cdef object _int16 = numpy.dtype(numpy.int16)
+
+sv_kernels_select_from_environment()
+
+TIERS = ("linear", *(sv_polyphase_tier_name(tier).decode("ascii") for tier in range(sv_polyphase_tiers())))
+
+
+cdef int _acquire(object array, Py_buffer* view, str name, Py_ssize_t channels, bint writable) except -1:
+    """Take the buffer of a float32 or int16 array of shape (frames, channels), or (frames,) if there is one channel."""
+    try:
+        PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
+    except (TypeError, ValueError, BufferError):
+        return acquire(array, view, name, b"f", writable)  # raises, with the reason
+    if (view.format[0] == b"f" or view.format[0] == b"h") and view.format[1] == 0:
+        if view.ndim == 1 and channels == 1 or view.ndim == 2 and view.shape[1] == channels:
+            if PyBuffer_IsContiguous(view, b"C"):
+                return 0
+    PyBuffer_Release(view)
+    if getattr(array, "dtype", None) not in (_float32, _int16):
+        raise TypeError(f"{name} has dtype {getattr(array, 'dtype', None)}; it must be float32 or int16")
+    if array.ndim == 1 and channels == 1 or array.ndim == 2 and array.shape[1] == channels:
+        raise ValueError(f"{name} has strides {array.strides} for shape {array.shape}; it must be C-contiguous"
+                         " (numpy.ascontiguousarray makes it so)")
+    raise ValueError(f"{name} has shape {array.shape}; it must be (frames, {channels})"
+                     + (" or (frames,)" if channels == 1 else ""))
+
+
+@cython.final
+cdef class StreamResampler:
+    """One stream through one resampler.
+
+    Parameters
+    ----------
+    in_samplerate, out_samplerate : int
+        In Hz, 1000..768000; any ratio.
+    channels : int
+        1..64.
+    quality : str
+        One of ``TIERS``.
+    on_int16 : callable, optional
+        Called once, without arguments, before the first block of int16 is converted.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    MemoryError
+        If there is no room for the tables.
+    """
+
+    def __cinit__(self, in_samplerate, out_samplerate, channels, quality, on_int16=None):
+        cdef uint32_t rate_in = check_samplerate(in_samplerate, "in_samplerate")
+        cdef uint32_t rate_out = check_samplerate(out_samplerate, "out_samplerate")
+        self.channels_ = check_channels(channels, "channels")
+        if quality not in TIERS:
+            raise ValueError(f"quality is {quality!r}; allowed: {', '.join(map(repr, TIERS))}")
+        self.on_int16 = on_int16
+        linear_init(&self.line, rate_in, rate_out, self.channels_)
+        if quality == "linear":
+            return
+        self.stream = sv_polyphase_new(TIERS.index(quality) - 1, rate_in, rate_out, self.channels_)
+        if self.stream == NULL:
+            raise MemoryError("no memory for the tables of the resampler")
+
+    def __dealloc__(self):
+        sv_polyphase_free(self.stream)
+        free(self.scratch)
+
+    @property
+    def latency_frames(self):
+        """The most output frames by which the output is behind ``in_frames * out / in``; none of it is a shift."""
+        if self.stream != NULL:
+            return sv_polyphase_latency_frames(self.stream)
+        return max(self.line.up - 1, (self.line.down - 1) // 2) / <double> self.line.down
+
+    @property
+    def flush_frames(self):
+        """Frames that :meth:`flush` would give now."""
+        return self.left()
+
+    @property
+    def is_fixed(self):
+        """True if every output has a row of its own in the tables, False if rows are interpolated."""
+        return self.stream == NULL or sv_polyphase_is_fixed(self.stream) != 0
+
+    @property
+    def table_bytes(self):
+        """Size of the tables of this ratio."""
+        return 0 if self.stream == NULL else sv_polyphase_table_bytes(self.stream)
+
+    cdef int64_t reach(self, int64_t in_frames) noexcept nogil:
+        """Frames that so many more input frames give."""
+        if self.stream != NULL:
+            return sv_polyphase_out_frames(self.stream, in_frames)
+        return linear_out_frames(&self.line, in_frames)
+
+    cdef int64_t left(self) noexcept nogil:
+        """Frames that the flush gives."""
+        return sv_polyphase_flush_frames(self.stream) if self.stream != NULL else linear_flush_frames(&self.line)
+
+    cdef int64_t work(self, const void* x, int64_t in_frames, void* out, int64_t room, bint is_int16) noexcept nogil:
+        """Take a block; `out` has room for what it gives."""
+        cdef int64_t taken = 0, given = 0, frames, ready, piece = _PIECE_SAMPLES // self.channels_
+        cdef const int16_t* source = <const int16_t*> x
+        cdef int16_t* target = <int16_t*> out
+        cdef float* result
+        if self.stream != NULL:
+            if is_int16:
+                return sv_polyphase_process_int16(self.stream, source, in_frames, target)
+            return sv_polyphase_process(self.stream, <const float*> x, in_frames, <float*> out)
+        if not is_int16:
+            return linear_process(&self.line, <const float*> x, in_frames, <float*> out, room)
+        result = self.scratch + piece * self.channels_
+        while taken < in_frames:
+            frames = min(piece, in_frames - taken)
+            sv_kernels_active.int16_to_float32(source + taken * self.channels_, self.scratch,
+                                               <size_t> (frames * self.channels_))
+            ready = linear_process(&self.line, self.scratch, frames, result, linear_out_frames(&self.line, frames))
+            sv_kernels_active.float32_to_int16(result, target + given * self.channels_,
+                                               <size_t> (ready * self.channels_))
+            taken += frames
+            given += ready
+        return given
+
+    cdef int64_t finish(self, void* out, int64_t room, bint is_int16) noexcept nogil:
+        """Give the rest, and be as new."""
+        cdef int64_t given
+        if self.stream != NULL:
+            if is_int16:
+                return sv_polyphase_flush_int16(self.stream, <int16_t*> out)
+            return sv_polyphase_flush(self.stream, <float*> out)
+        if not is_int16:
+            given = linear_flush(&self.line, <float*> out, room)
+        else:
+            given = linear_flush(&self.line, self.scratch, room)
+            sv_kernels_active.float32_to_int16(self.scratch, <int16_t*> out, <size_t> (given * self.channels_))
+        linear_reset(&self.line)
+        return given
+
+    cdef object empty(self, int64_t frames, bint is_int16, bint is_flat):
+        """An array like the input."""
+        if is_flat:
+            return _empty(frames, _int16 if is_int16 else _float32)
+        return _empty((frames, self.channels_), _int16 if is_int16 else _float32)
+
+    def _note_int16(self):
+        """At the first block of int16: tell whoever asked, and have room to convert."""
+        cdef int64_t most
+        if self.on_int16 is not None:
+            on_int16, self.on_int16 = self.on_int16, None
+            on_int16()
+        if self.stream == NULL and self.scratch == NULL:
+            most = _PIECE_SAMPLES // self.channels_
+            most = most + 2 + (most + 1) * self.line.up // self.line.down + self.line.up // self.line.down
+            self.scratch = <float*> sv_new(<size_t> (most * self.channels_) * sizeof(float))
+            if self.scratch == NULL:
+                raise MemoryError("no memory to convert int16")
+
+    def out_frames(self, in_frames):
+        """Frames that :meth:`process` would give for so many more, exactly.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        in_frames : int
+            0..2**40.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            If it is out of range.
+        """
+        if not isinstance(in_frames, int) or not 0 <= in_frames <= 1 << 40:
+            raise ValueError(f"in_frames is {in_frames!r}; it must be a whole number, 0..2**40")
+        return self.reach(in_frames)
+
+    def process(self, x):
+        """Resample a block.
+
+        Realtime: no (it makes an array). Thread: engine.
+
+        Parameters
+        ----------
+        x : numpy.ndarray of float32 or int16, shape (frames, channels), or (frames,) for one channel, C-contiguous
+            May be empty. NaN and infinity count as 0 (in the linear one they reach the outputs beside them).
+
+        Returns
+        -------
+        numpy.ndarray
+            ``out_frames(len(x))`` frames, of the dtype and number of axes of ``x``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If dtype or shape is another, or ``x`` is not contiguous; the state is as before.
+        """
+        cdef Py_buffer source, target
+        cdef bint is_int16
+        _acquire(x, &source, "x", self.channels_, False)
+        try:
+            is_int16 = source.format[0] == b"h"
+            if is_int16:
+                self._note_int16()
+            with self.lock:
+                out = self.empty(self.reach(source.shape[0]), is_int16, source.ndim == 1)
+                PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
+                self.is_int16, self.is_flat = is_int16, source.ndim == 1
+                if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
+                    self.work(source.buf, source.shape[0], target.buf, out.shape[0], is_int16)
+                else:
+                    with nogil:
+                        self.work(source.buf, source.shape[0], target.buf, target.len, is_int16)
+                PyBuffer_Release(&target)
+            return out
+        finally:
+            PyBuffer_Release(&source)
+
+    def process_into(self, x, out):
+        """Resample a block into memory of the caller's.
+
+        Realtime: no (Python holds a lock); it allocates nothing. Thread: engine.
+
+        Parameters
+        ----------
+        x : numpy.ndarray of float32 or int16, shape (frames, channels), or (frames,) for one channel, C-contiguous
+        out : numpy.ndarray
+            Of the dtype of ``x`` and at least ``out_frames(len(x))`` frames; it may not share memory with ``x``.
+
+        Returns
+        -------
+        int
+            Frames given, from the start of ``out``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a dtype or shape is another, or ``out`` is too short or read-only; the state is as before.
+        """
+        cdef Py_buffer source, target
+        cdef int64_t needed
+        cdef bint is_int16
+        _acquire(x, &source, "x", self.channels_, False)
+        try:
+            is_int16 = source.format[0] == b"h"
+            acquire(out, &target, "out", b"h" if is_int16 else b"f", True)
+            try:
+                if not (target.ndim == 1 and self.channels_ == 1
+                        or target.ndim == 2 and target.shape[1] == <Py_ssize_t> self.channels_):
+                    raise ValueError(f"out has shape {out.shape}; it must be (frames, {self.channels_})")
+                if is_int16:
+                    self._note_int16()
+                with self.lock:
+                    needed = self.reach(source.shape[0])
+                    if target.shape[0] < needed:
+                        raise ValueError(f"out has {target.shape[0]} frames; {source.shape[0]} frames of x"
+                                         f" need {needed} (out_frames tells)")
+                    self.is_int16, self.is_flat = is_int16, source.ndim == 1
+                    if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
+                        self.work(source.buf, source.shape[0], target.buf, needed, is_int16)
+                    else:
+                        with nogil:
+                            self.work(source.buf, source.shape[0], target.buf, needed, is_int16)
+                    return needed
+            finally:
+                PyBuffer_Release(&target)
+        finally:
+            PyBuffer_Release(&source)
+
+    def flush(self):
+        """Give what is left of the stream, as if silence followed, and be as new.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``flush_frames`` frames, of the dtype and number of axes of the last block.
+        """
+        cdef Py_buffer target
+        cdef int64_t frames
+        with self.lock:
+            frames = self.left()
+            out = self.empty(frames, self.is_int16, self.is_flat)
+            PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
+            with nogil:
+                self.finish(target.buf, frames, self.is_int16)
+            PyBuffer_Release(&target)
+        return out
+
+    def reset(self):
+        """Forget all input, without allocation.
+
+        Realtime: yes (the functions below it). Thread: engine.
+        """
+        with self.lock:
+            linear_reset(&self.line)
+            if self.stream != NULL:
+                sv_polyphase_reset(self.stream)
+
+    def _advance(self, periods):
+        """Be as if so many whole periods had gone by: for tests of streams that last for years."""
+        with self.lock:
+            if self.stream != NULL:
+                sv_polyphase_advance(self.stream, periods)
