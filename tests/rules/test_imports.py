@@ -95,3 +95,15 @@ def test_public_names_exist_and_are_documented() -> None:
         if (inspect.isclass(thing) or inspect.isroutine(thing)) and not (thing.__doc__ or "").strip():
             undocumented.append(name)
     assert undocumented == []
+
+
+def test_public_methods_are_documented() -> None:
+    undocumented = []
+    for name in sottovoce.__all__:
+        thing = getattr(sottovoce, name)
+        if inspect.isclass(thing) and thing.__module__.startswith("sottovoce"):
+            for attribute, member in vars(thing).items():
+                documented = inspect.isroutine(member) or isinstance(member, property | classmethod | staticmethod)
+                if not attribute.startswith("_") and documented and not (member.__doc__ or "").strip():
+                    undocumented.append(f"{name}.{attribute}")
+    assert undocumented == []
