@@ -79,6 +79,7 @@ class PlayerSource:
         self._flushed_at_frames = 0
         self._write_lock = threading.Lock()
         self._closed = False
+        self._emptied: tuple[int, int, float] = (0, 0, 0.0)
 
     @property
     def generation(self) -> int:
@@ -231,13 +232,23 @@ class PlayerSource:
                 deadline_s,
                 cancel,
             )
-            block_s = self._owner.output.blocksize / self._native.samplerate
-            heard_s = time.monotonic() + self.output_latency_s + (block_s if self._owner.output.live else 0.0)
-            if drained and self.generation == generation:
-                self._wait_while(
-                    lambda: time.monotonic() < heard_s, lambda: heard_s - time.monotonic(), deadline_s, cancel
-                )
-        return drained and self.generation == generation and time.monotonic() >= heard_s and not self.closed
+            if not drained or self.generation != generation:
+                return False
+            heard_s = self._emptied_s(generation) + self._to_the_ear_s()
+            self._wait_while(lambda: time.monotonic() < heard_s, lambda: heard_s - time.monotonic(), deadline_s, cancel)
+        return self.generation == generation and time.monotonic() >= heard_s and not self.closed
+
+    def _emptied_s(self, generation: int) -> float:
+        """When the ring was first seen empty of all that has been written, however often one asks."""
+        written = self._native.written_frames
+        if self._emptied[:2] != (generation, written):
+            self._emptied = (generation, written, time.monotonic())
+        return self._emptied[2]
+
+    def _to_the_ear_s(self) -> float:
+        """From the last frame leaving the ring to its being heard."""
+        block_s = self._owner.output.blocksize / self._native.samplerate
+        return self.output_latency_s + (block_s if self._owner.output.live else 0.0)
 
     def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
         """Change the linear gain, in a ramp of ``ramp_s`` seconds."""
