@@ -228,6 +228,7 @@ cdef class StreamResampler:
             If dtype or shape is another, or ``x`` is not contiguous; the state is as before.
         """
         cdef Py_buffer source, target
+        cdef int64_t frames
         cdef bint is_int16
         _acquire(x, &source, "x", self.channels_, False)
         try:
@@ -235,14 +236,15 @@ cdef class StreamResampler:
             if is_int16:
                 self._note_int16()
             with self.lock:
-                out = self.empty(self.reach(source.shape[0]), is_int16, source.ndim == 1)
+                frames = self.reach(source.shape[0])
+                out = self.empty(frames, is_int16, source.ndim == 1)
                 PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
                 self.is_int16, self.is_flat = is_int16, source.ndim == 1
                 if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
-                    self.work(source.buf, source.shape[0], target.buf, out.shape[0], is_int16)
+                    self.work(source.buf, source.shape[0], target.buf, frames, is_int16)
                 else:
                     with nogil:
-                        self.work(source.buf, source.shape[0], target.buf, target.len, is_int16)
+                        self.work(source.buf, source.shape[0], target.buf, frames, is_int16)
                 PyBuffer_Release(&target)
             return out
         finally:

@@ -125,30 +125,42 @@ static run run_of(const span *span, const sv_group *group) {
     return run;
 }
 
-/* The lanes of one column go to their places in `out`; `lanes` may hold `width` adjacent channels. */
-static void place(const span *span, const sv_group *group, int64_t period, const float *lanes, uint32_t channel,
-                  int width) {
+/* One column of lanes goes to its place, cut to the lanes and frames that are wanted. */
+static void place_part(const span *span, const run *run, int64_t start, const float *lanes, uint32_t channel,
+                       int width) {
     const uint32_t channels = span->stream->channels;
-    const int64_t start = period * span->stream->plan.outs + group->start - span->from;
     const int64_t end = span->to - span->from;
-    const int last = group->mirrored ? SV_LANES - 1 : 0; /* lane of frame j is j ^ last: reversed if mirrored */
-    float *out = span->out + start * channels + channel;
-    if ((uint32_t)width == channels && group->low == 0 && start >= 0 && start + SV_LANES <= end) {
-        if (width == 2) {
-            for (int j = 0; j < SV_LANES; j++) {
-                out[2 * j] = lanes[j ^ last];
-                out[2 * j + 1] = lanes[(j ^ last) + SV_LANES];
-            }
-        } else if (last) {
-            for (int j = 0; j < SV_LANES; j++) out[j] = lanes[SV_LANES - 1 - j];
-        } else {
-            memcpy(out, lanes, SV_LANES * sizeof(float));
-        }
-        return;
-    }
-    for (int j = group->low; j <= group->high; j++) {
+    const int last = run->group->mirrored ? SV_LANES - 1 : 0; /* lane of frame j is j ^ last: reversed if mirrored */
+    for (int j = run->group->low; j <= run->group->high; j++) {
         if (start + j < 0 || start + j >= end) continue;
-        for (int c = 0; c < width; c++) out[j * (int64_t)channels + c] = lanes[(j ^ last) + c * SV_LANES];
+        float *out = span->out + (start + j) * channels + channel;
+        for (int c = 0; c < width; c++) out[c] = lanes[(j ^ last) + c * SV_LANES];
+    }
+}
+
+/* A whole column; loops over constants, which compilers turn into a few vectors. */
+SV_INLINE void place_whole(float *out, const float *lanes, const int last, const int width) {
+    for (int j = 0; j < SV_LANES; j++)
+        for (int c = 0; c < width; c++) out[j * width + c] = lanes[(j ^ last) + c * SV_LANES];
+}
+
+/* `count` columns of a run, `width` channels each. */
+static void place(const span *span, const run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
+    const int64_t outs = span->stream->plan.outs, end = span->to - span->from;
+    int64_t start = run->first * outs + run->group->start - span->from;
+    const int all_channels = (uint32_t)width == span->stream->channels && run->group->low == 0;
+    for (int64_t k = 0; k < count; k++, start += outs, lanes += width * SV_LANES) {
+        if (!all_channels || start < 0 || start + SV_LANES > end) {
+            place_part(span, run, start, lanes, channel, width);
+        } else if (width == 1 && !run->group->mirrored) {
+            memcpy(span->out + start, lanes, SV_LANES * sizeof(float));
+        } else if (width == 1) {
+            place_whole(span->out + start, lanes, SV_LANES - 1, 1);
+        } else if (run->group->mirrored) {
+            place_whole(span->out + 2 * start, lanes, SV_LANES - 1, 2);
+        } else {
+            place_whole(span->out + 2 * start, lanes, 0, 2);
+        }
     }
 }
 
@@ -158,8 +170,10 @@ static const char *input_of(const span *span, const run *run, uint32_t channel) 
     return stream->buffer + (size_t)(frame * stream->channels + channel) * item_size(stream);
 }
 
-/* One tile: `count` occurrences of `a`, and as many of `b` unless it is NULL; both move on. */
-static void make_tile(const span *span, run *a, run *b, int64_t count, uint32_t channel, int width) {
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* One tile of the next `ahead` columns of `a` and the next `back` ones of `b`; both move on. */
+static void make_tile(const span *span, run *a, int64_t ahead, run *b, int64_t back, uint32_t channel, int width) {
     SV_ALIGNED float lanes[SV_MAX_COLUMNS * SV_LANES];
     const sv_plan *plan = &span->stream->plan;
     const uint32_t g = (uint32_t)(a->group - plan->group), panel = g < plan->panels ? g : plan->groups - 1 - g;
@@ -168,49 +182,54 @@ static void make_tile(const span *span, run *a, run *b, int64_t count, uint32_t 
     tile.panel = (const char *)plan->table + panel * (plan->bytes / plan->panels);
     tile.half = plan->half;
     tile.ahead = input_of(span, a, channel);
-    tile.back = b ? input_of(span, b, channel) : NULL;
+    tile.back = back ? input_of(span, b, channel) : NULL;
     tile.step = a->group->mirrored ? -channels : channels;
     tile.column = (ptrdiff_t)plan->ins * channels;
-    tile.occurrences = (int)count;
+    tile.ahead_count = (int)ahead;
+    tile.back_count = (int)back;
     tile.width = width;
     (plan->wide ? span->kernels->tile_wide : span->kernels->tile)(&tile, lanes);
-    const float *from = lanes;
-    for (run *each = a; each != NULL; each = each == a ? b : NULL) {
-        for (int64_t k = 0; k < count; k++, from += width * SV_LANES)
-            place(span, each->group, each->first + k, from, channel, width);
-        each->first += count;
-        each->count -= count;
-    }
+    place(span, a, ahead, lanes, channel, width);
+    a->first += ahead;
+    a->count -= ahead;
+    if (back == 0) return;
+    place(span, b, back, lanes + ahead * width * SV_LANES, channel, width);
+    b->first += back;
+    b->count -= back;
 }
 
-/* `count` occurrences of one run or two in as few tiles as hold them, of sizes as equal as can be. */
-static void make_tiles(const span *span, run *a, run *b, int64_t count, int64_t most, uint32_t channel, int width) {
-    int64_t tiles = (count + most - 1) / most;
-    for (; tiles > 0; tiles--) {
-        const int64_t part = (count + tiles - 1) / tiles;
-        make_tile(span, a, b, part, channel, width);
-        count -= part;
-    }
+/* All of a run in as few tiles as hold it, of sizes as equal as can be. */
+static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel, int width) {
+    if (a->count <= 0) return;
+    for (int64_t tiles = (a->count + most - 1) / most; tiles > 0; tiles--)
+        make_tile(span, a, (a->count + tiles - 1) / tiles, NULL, 0, channel, width);
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+/* Two runs of one panel, which then is loaded once for both; what cannot be shared stays in the runs. */
+static void make_shared_tiles(const span *span, run *a, run *b, int64_t most, uint32_t channel, int width) {
+    if (a->count <= 0 || b->count <= 0) return;
+    for (int64_t tiles = (a->count + b->count + most - 1) / most; tiles > 0; tiles--) {
+        const int64_t part = (a->count + b->count + tiles - 1) / tiles;
+        const int64_t ahead = least(a->count, a->count > b->count ? (part + 1) / 2 : part / 2);
+        const int64_t back = least(least(b->count, part - ahead), ahead + 1);
+        if (back == 0 || ahead > back + 1) return;
+        make_tile(span, a, ahead, b, back, channel, width);
+        if (a->count == 0 || b->count == 0) return;
+    }
+}
 
 static void make_groups(const span *span, uint32_t channel, int width) {
     const sv_plan *plan = &span->stream->plan;
-    const int64_t columns = plan->wide ? span->kernels->columns_wide : span->kernels->columns;
-    const int64_t one_way = columns / width, both_ways = columns / (2 * width);
+    const int64_t most = (plan->wide ? span->kernels->columns_wide : span->kernels->columns) / width;
     for (uint32_t g = 0; g < plan->panels; g++) {
         const uint32_t mate = plan->groups - 1 - g;
         run a = run_of(span, &plan->group[g]);
-        if (plan->panels < plan->groups && mate != g) {
+        if (mate >= plan->panels) {
             run b = run_of(span, &plan->group[mate]);
-            const int64_t both = least(a.count, b.count);
-            /* together the two share the loads of the panel, unless more columns of one fit the registers */
-            if (both > 0 && 2 * least(both, both_ways) >= least(both, one_way))
-                make_tiles(span, &a, &b, both, both_ways, channel, width);
-            if (b.count > 0) make_tiles(span, &b, NULL, b.count, one_way, channel, width);
+            if (most > 1) make_shared_tiles(span, &a, &b, most, channel, width);
+            make_tiles(span, &b, most, channel, width);
         }
-        if (a.count > 0) make_tiles(span, &a, NULL, a.count, one_way, channel, width);
+        make_tiles(span, &a, most, channel, width);
     }
 }
 

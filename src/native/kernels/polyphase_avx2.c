@@ -1,5 +1,5 @@
-/* Compiled with AVX2 and FMA allowed. Sixteen registers hold six columns of two vectors for one half at a time: fewer
- * loads for each FMA than both halves of three columns. */
+/* Compiled with AVX2 and FMA allowed. Sixteen registers hold one chain of six columns of two vectors: fewer loads for
+ * each FMA than two chains of three columns. */
 #include "kernels/polyphase_take.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -29,7 +29,7 @@ SV_INLINE float double_total(__m256d *sum) {
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define BLEND(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define COLUMNS 6
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_undef.h"
@@ -45,7 +45,7 @@ SV_INLINE float double_total(__m256d *sum) {
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define BLEND(a, b, c) _mm256_add_pd(_mm256_mul_pd(a, b), c)
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) double_##x
 #include "kernels/polyphase_tiles.h"
 

@@ -30,7 +30,7 @@ SV_INLINE float double_total(__m512d *sum) {
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define BLEND(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define COLUMNS 12
-#define CHAINS 2
+#define ACCUMULATORS 24
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_undef.h"
@@ -46,7 +46,7 @@ SV_INLINE float double_total(__m512d *sum) {
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define BLEND(a, b, c) _mm512_add_pd(_mm512_mul_pd(a, b), c)
 #define COLUMNS 6
-#define CHAINS 2
+#define ACCUMULATORS 24
 #define NAME(x) double_##x
 #include "kernels/polyphase_tiles.h"
 

@@ -34,7 +34,7 @@ SV_INLINE float double_total(float64x2_t *sum) {
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
 #define BLEND(a, b, c) vfmaq_f32(c, a, b)
 #define COLUMNS 6
-#define CHAINS 1
+#define ACCUMULATORS 24
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_undef.h"
@@ -50,7 +50,7 @@ SV_INLINE float double_total(float64x2_t *sum) {
 #define FMA(a, b, c) vfmaq_f64(c, a, b)
 #define BLEND(a, b, c) vaddq_f64(vmulq_f64(a, b), c)
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 24
 #define NAME(x) double_##x
 #include "kernels/polyphase_tiles.h"
 
@@ -105,7 +105,7 @@ SV_INLINE float double_total(__m128d *sum) {
 #define FMA(a, b, c) fma_float(a, b, c)
 #define BLEND(a, b, c) fma_float(a, b, c)
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_undef.h"
@@ -122,7 +122,7 @@ SV_INLINE float double_total(__m128d *sum) {
 #define FMA(a, b, c) _mm_add_pd(_mm_mul_pd(a, b), c)
 #define BLEND(a, b, c) _mm_add_pd(_mm_mul_pd(a, b), c)
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) double_##x
 #include "kernels/polyphase_tiles.h"
 
@@ -154,7 +154,7 @@ SV_INLINE float double_total(double *sum) {
 #define FMA(a, b, c) fmaf(a, b, c)
 #define BLEND(a, b, c) fmaf(a, b, c)
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_undef.h"
@@ -170,7 +170,7 @@ SV_INLINE float double_total(double *sum) {
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define BLEND(a, b, c) ((a) * (b) + (c))
 #define COLUMNS 3
-#define CHAINS 1
+#define ACCUMULATORS 12
 #define NAME(x) double_##x
 #include "kernels/polyphase_tiles.h"
 

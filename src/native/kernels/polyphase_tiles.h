@@ -9,55 +9,62 @@
  *   FMA(a, b, c), ADD(a, b)   a * b + c in one rounding
  *   BLEND(a, b, c)            the same for float; in double two roundings, which every machine can do
  *   COLUMNS                   most columns of a tile
- *   CHAINS                    2: both halves at once (enough registers); 1: one after the other
+ *   ACCUMULATORS              vectors of sums that the registers hold
  *   NAME(x)                   name of a function; NAME(total) adds the lanes of a VECTOR[SV_LANES / PER_VECTOR]
  */
 
 enum { NAME(PARTS) = SV_LANES / PER_VECTOR };
 
-/* Adds rows of `panel` times the inputs, `columns` of them, into `sum`: row by row, each in its own chain. */
+/* Adds a row of a panel, times the inputs of all columns, to their sums. */
 SV_INLINE void NAME(row)(const REAL *panel, const REAL *ahead, const REAL *back, ptrdiff_t column, const int n,
-                         const int pairs, const int width, VECTOR (*sum)[SV_LANES / PER_VECTOR]) {
+                         const int m, const int width, VECTOR (*sum)[SV_LANES / PER_VECTOR]) {
     VECTOR h[SV_LANES / PER_VECTOR];
     SV_UNROLL
-    for (int p = 0; p < NAME(PARTS); p++) h[p] = LOAD(panel + p * PER_VECTOR);
+    for (int p = 0; p < NAME(PARTS); p++) {
+        h[p] = LOAD(panel + p * PER_VECTOR);
+        SV_IN_REGISTER(h[p]);
+    }
     SV_UNROLL
     for (int k = 0; k < n * width; k++) {
         const VECTOR x = SPREAD(ahead[(k / width) * column + k % width]);
         SV_UNROLL
         for (int p = 0; p < NAME(PARTS); p++) sum[k][p] = FMA(h[p], x, sum[k][p]);
     }
-    if (!pairs) return;
     SV_UNROLL
-    for (int k = 0; k < n * width; k++) {
+    for (int k = 0; k < m * width; k++) {
         const VECTOR x = SPREAD(back[(k / width) * column + k % width]);
         SV_UNROLL
         for (int p = 0; p < NAME(PARTS); p++) sum[n * width + k][p] = FMA(h[p], x, sum[n * width + k][p]);
     }
 }
 
-SV_INLINE void NAME(tile_of)(const sv_tile *tile, float *out, const int n, const int pairs, const int width) {
-    const int columns = n * width * (1 + pairs);
+/* Half `which` of the panel: 0 from the first input inward, 1 from the last; or both at once if it is 2. */
+SV_INLINE void NAME(half)(const sv_tile *tile, const int n, const int m, const int width, const int which,
+                          VECTOR (*sum)[SV_LANES / PER_VECTOR], VECTOR (*sum2)[SV_LANES / PER_VECTOR]) {
     const ptrdiff_t step = tile->step, column = tile->column, last = ((ptrdiff_t)tile->half * 2 - 1) * step;
     const REAL *h = (const REAL *)tile->panel, *h2 = h + tile->half * SV_LANES, *const end = h2;
-    const REAL *a = (const REAL *)tile->ahead, *a2 = a + last;
-    const REAL *b = pairs ? (const REAL *)tile->back : a, *b2 = b - last;
+    const REAL *a = (const REAL *)tile->ahead, *a2 = a + last, *b = m ? (const REAL *)tile->back : a, *b2 = b - last;
+    for (; h != end; h += SV_LANES, h2 += SV_LANES, a += step, a2 -= step, b -= step, b2 += step) {
+        if (which != 1) NAME(row)(h, a, b, column, n, m, width, sum);
+        if (which != 0) NAME(row)(h2, a2, b2, column, n, m, width, sum2);
+    }
+}
+
+/* Both halves at once if the registers hold their sums: few columns would wait for each other's, many have no room. */
+SV_INLINE void NAME(tile_of)(const sv_tile *tile, float *out, const int n, const int m, const int width) {
+    const int columns = (n + m) * width;
     VECTOR sum[COLUMNS][SV_LANES / PER_VECTOR], sum2[COLUMNS][SV_LANES / PER_VECTOR];
     SV_UNROLL
     for (int k = 0; k < columns; k++) {
         SV_UNROLL
         for (int p = 0; p < NAME(PARTS); p++) sum[k][p] = sum2[k][p] = SPREAD(0);
     }
-#if CHAINS == 2
-    for (; h != end; h += SV_LANES, h2 += SV_LANES, a += step, a2 -= step, b -= step, b2 += step) {
-        NAME(row)(h, a, b, column, n, pairs, width, sum);
-        NAME(row)(h2, a2, b2, column, n, pairs, width, sum2);
+    if (2 * columns * NAME(PARTS) <= ACCUMULATORS) {
+        NAME(half)(tile, n, m, width, 2, sum, sum2);
+    } else {
+        NAME(half)(tile, n, m, width, 0, sum, sum2);
+        NAME(half)(tile, n, m, width, 1, sum, sum2);
     }
-#else
-    for (; h != end; h += SV_LANES, a += step, b -= step) NAME(row)(h, a, b, column, n, pairs, width, sum);
-    for (size_t i = 0; i < tile->half; i++, h2 += SV_LANES, a2 -= step, b2 += step)
-        NAME(row)(h2, a2, b2, column, n, pairs, width, sum2);
-#endif
     SV_UNROLL
     for (int k = 0; k < columns; k++) {
         SV_UNROLL
@@ -66,59 +73,28 @@ SV_INLINE void NAME(tile_of)(const sv_tile *tile, float *out, const int n, const
     }
 }
 
-#define ONE_WAY(n) case n: NAME(tile_of)(tile, out, n, 0, 1); return;
-#define BOTH_WAYS(n) case n: NAME(tile_of)(tile, out, n, 1, 1); return;
-#define ONE_WAY_STEREO(n) case n: NAME(tile_of)(tile, out, n, 0, 2); return;
-#define BOTH_WAYS_STEREO(n) case n: NAME(tile_of)(tile, out, n, 1, 2); return;
+/* `n` columns ahead and `m` back, one or two channels each. */
+#define MONO(n, m) case 16 * n + m: NAME(tile_of)(tile, out, n, m, 1); return;
+#define STEREO(n, m) case 256 + 16 * n + m: NAME(tile_of)(tile, out, n, m, 2); return;
 
 static void NAME(tile)(const sv_tile *tile, float *out) {
-    const int n = tile->occurrences;
-    if (tile->width == 1 && tile->back == NULL) {
-        switch (n) {
-            ONE_WAY(1) ONE_WAY(2) ONE_WAY(3)
+    switch ((tile->width == 2 ? 256 : 0) + 16 * tile->ahead_count + tile->back_count) {
+        MONO(1, 0) MONO(2, 0) MONO(3, 0) MONO(1, 1) MONO(1, 2) MONO(2, 1)
+        STEREO(1, 0)
 #if COLUMNS >= 6
-            ONE_WAY(4) ONE_WAY(5) ONE_WAY(6)
+        MONO(4, 0) MONO(5, 0) MONO(6, 0) MONO(2, 2) MONO(2, 3) MONO(3, 2) MONO(3, 3)
+        STEREO(2, 0) STEREO(3, 0) STEREO(1, 1) STEREO(1, 2) STEREO(2, 1)
 #endif
 #if COLUMNS >= 12
-            ONE_WAY(7) ONE_WAY(8) ONE_WAY(9) ONE_WAY(10) ONE_WAY(11) ONE_WAY(12)
+        MONO(7, 0) MONO(8, 0) MONO(9, 0) MONO(10, 0) MONO(11, 0) MONO(12, 0)
+        MONO(3, 4) MONO(4, 3) MONO(4, 4) MONO(4, 5) MONO(5, 4) MONO(5, 5) MONO(5, 6) MONO(6, 5) MONO(6, 6)
+        STEREO(4, 0) STEREO(5, 0) STEREO(6, 0) STEREO(2, 2) STEREO(2, 3) STEREO(3, 2) STEREO(3, 3)
 #endif
-        }
-    } else if (tile->width == 1) {
-        switch (n) {
-            BOTH_WAYS(1)
-#if COLUMNS >= 6
-            BOTH_WAYS(2) BOTH_WAYS(3)
-#endif
-#if COLUMNS >= 12
-            BOTH_WAYS(4) BOTH_WAYS(5) BOTH_WAYS(6)
-#endif
-        }
-    } else if (tile->back == NULL) {
-        switch (n) {
-            ONE_WAY_STEREO(1)
-#if COLUMNS >= 6
-            ONE_WAY_STEREO(2) ONE_WAY_STEREO(3)
-#endif
-#if COLUMNS >= 12
-            ONE_WAY_STEREO(4) ONE_WAY_STEREO(5) ONE_WAY_STEREO(6)
-#endif
-        }
-    } else {
-        switch (n) {
-#if COLUMNS >= 6
-            BOTH_WAYS_STEREO(1)
-#endif
-#if COLUMNS >= 12
-            BOTH_WAYS_STEREO(2) BOTH_WAYS_STEREO(3)
-#endif
-        }
     }
 }
 
-#undef ONE_WAY
-#undef BOTH_WAYS
-#undef ONE_WAY_STEREO
-#undef BOTH_WAYS_STEREO
+#undef MONO
+#undef STEREO
 
 /* Lanes are taps here: each lane sums every sixteenth tap, then the lanes are added by halves. */
 static void NAME(blend)(const void *row, size_t blocks, double weight, const void *x, ptrdiff_t plane, int channels,

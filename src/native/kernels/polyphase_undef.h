@@ -10,5 +10,5 @@
 #undef FMA
 #undef BLEND
 #undef COLUMNS
-#undef CHAINS
+#undef ACCUMULATORS
 #undef NAME
