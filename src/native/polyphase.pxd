@@ -1,6 +1,5 @@
+from cpython.buffer cimport Py_buffer
 from libc.stdint cimport int16_t, int64_t, uint32_t
-
-cimport cython
 
 from .resample cimport linear_state
 
@@ -36,8 +35,10 @@ cdef class StreamResampler:
     cdef bint is_int16                       # what the last block was
     cdef bint is_flat
     cdef object on_int16
-    cdef cython.pythread_type_lock lock
+    cdef bint is_busy                        # at work without the GIL
 
+    cdef int check_idle(self) except -1
+    cdef int run(self, Py_buffer* source, Py_buffer* target, int64_t frames) except -1
     cdef int64_t reach(self, int64_t in_frames) noexcept nogil
     cdef int64_t left(self) noexcept nogil
     cdef int64_t work(self, const void* x, int64_t in_frames, void* out, int64_t room, bint is_int16) noexcept nogil

@@ -5,8 +5,7 @@ cut into blocks, the output is the same, bit for bit, on every instruction set.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release
-from cpython.buffer cimport Py_buffer, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int16_t, int64_t
 from libc.stdlib cimport free
 
@@ -34,21 +33,25 @@ TIERS = ("linear", *(sv_polyphase_tier_name(tier).decode("ascii") for tier in ra
 
 
 cdef int _acquire(object array, Py_buffer* view, str name, Py_ssize_t channels, bint writable) except -1:
-    """Take the buffer of a float32 or int16 array of shape (frames, channels), or (frames,) if there is one channel."""
+    """Take the buffer of a float32 or int16 array of shape (frames, channels), or (frames,) if there is one channel.
+
+    Returns 1 for int16, 0 for float32. The dtype is looked at by identity: asking the buffer for its format, as
+    ``buffers.acquire`` does, takes as long as resampling a millisecond.
+    """
+    cdef object dtype = getattr(array, "dtype", None)
+    cdef bint is_int16 = dtype is _int16
+    if not is_int16 and dtype is not _float32:
+        if dtype != _float32 and dtype != _int16:
+            raise TypeError(f"{name} has dtype {dtype}; it must be float32 or int16" if dtype is not None else
+                            f"{name} is {type(array).__name__}; it must be a NumPy array of float32 or int16")
+        is_int16 = dtype == _int16
     try:
-        PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
+        PyObject_GetBuffer(array, view, PyBUF_ND | (PyBUF_WRITABLE if writable else 0))
     except (TypeError, ValueError, BufferError):
-        return acquire(array, view, name, b"f", writable)  # raises, with the reason
-    if (view.format[0] == b"f" or view.format[0] == b"h") and view.format[1] == 0:
-        if view.ndim == 1 and channels == 1 or view.ndim == 2 and view.shape[1] == channels:
-            if PyBuffer_IsContiguous(view, b"C"):
-                return 0
+        return acquire(array, view, name, b"h" if is_int16 else b"f", writable)  # raises, with the reason
+    if view.ndim == 1 and channels == 1 or view.ndim == 2 and view.shape[1] == channels:
+        return is_int16
     PyBuffer_Release(view)
-    if getattr(array, "dtype", None) not in (_float32, _int16):
-        raise TypeError(f"{name} has dtype {getattr(array, 'dtype', None)}; it must be float32 or int16")
-    if array.ndim == 1 and channels == 1 or array.ndim == 2 and array.shape[1] == channels:
-        raise ValueError(f"{name} has strides {array.strides} for shape {array.shape}; it must be C-contiguous"
-                         " (numpy.ascontiguousarray makes it so)")
     raise ValueError(f"{name} has shape {array.shape}; it must be (frames, {channels})"
                      + (" or (frames,)" if channels == 1 else ""))
 
@@ -115,6 +118,23 @@ cdef class StreamResampler:
     def table_bytes(self):
         """Size of the tables of this ratio."""
         return 0 if self.stream == NULL else sv_polyphase_table_bytes(self.stream)
+
+    cdef int check_idle(self) except -1:
+        """One thread at a time: while a large block is worked at without the GIL, another thread could come in."""
+        if self.is_busy:
+            raise RuntimeError("the resampler is in use by another thread; each thread needs one of its own")
+        return 0
+
+    cdef int run(self, Py_buffer* source, Py_buffer* target, int64_t frames) except -1:
+        """Take a block; `target` has room for the `frames` that it gives."""
+        if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
+            self.work(source.buf, source.shape[0], target.buf, frames, self.is_int16)
+            return 0
+        self.is_busy = True
+        with nogil:
+            self.work(source.buf, source.shape[0], target.buf, frames, self.is_int16)
+        self.is_busy = False
+        return 0
 
     cdef int64_t reach(self, int64_t in_frames) noexcept nogil:
         """Frames that so many more input frames give."""
@@ -228,23 +248,18 @@ cdef class StreamResampler:
             If dtype or shape is another, or ``x`` is not contiguous; the state is as before.
         """
         cdef Py_buffer source, target
+        cdef bint is_int16 = _acquire(x, &source, "x", self.channels_, False)
         cdef int64_t frames
-        cdef bint is_int16
-        _acquire(x, &source, "x", self.channels_, False)
         try:
-            is_int16 = source.format[0] == b"h"
             if is_int16:
                 self._note_int16()
-            with self.lock:
+            with cython.critical_section(self):
+                self.check_idle()
                 frames = self.reach(source.shape[0])
                 out = self.empty(frames, is_int16, source.ndim == 1)
                 PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
                 self.is_int16, self.is_flat = is_int16, source.ndim == 1
-                if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
-                    self.work(source.buf, source.shape[0], target.buf, frames, is_int16)
-                else:
-                    with nogil:
-                        self.work(source.buf, source.shape[0], target.buf, frames, is_int16)
+                self.run(&source, &target, frames)
                 PyBuffer_Release(&target)
             return out
         finally:
@@ -272,30 +287,24 @@ cdef class StreamResampler:
             If a dtype or shape is another, or ``out`` is too short or read-only; the state is as before.
         """
         cdef Py_buffer source, target
+        cdef bint is_int16 = _acquire(x, &source, "x", self.channels_, False)
         cdef int64_t needed
-        cdef bint is_int16
-        _acquire(x, &source, "x", self.channels_, False)
         try:
-            is_int16 = source.format[0] == b"h"
-            acquire(out, &target, "out", b"h" if is_int16 else b"f", True)
+            if _acquire(out, &target, "out", self.channels_, True) != is_int16:
+                PyBuffer_Release(&target)
+                raise TypeError(f"out has dtype {out.dtype}; it must be that of x, {x.dtype}")
             try:
-                if not (target.ndim == 1 and self.channels_ == 1
-                        or target.ndim == 2 and target.shape[1] == <Py_ssize_t> self.channels_):
-                    raise ValueError(f"out has shape {out.shape}; it must be (frames, {self.channels_})")
                 if is_int16:
                     self._note_int16()
-                with self.lock:
+                with cython.critical_section(self):
+                    self.check_idle()
                     needed = self.reach(source.shape[0])
                     if target.shape[0] < needed:
                         raise ValueError(f"out has {target.shape[0]} frames; {source.shape[0]} frames of x"
                                          f" need {needed} (out_frames tells)")
                     self.is_int16, self.is_flat = is_int16, source.ndim == 1
-                    if source.shape[0] * <int64_t> self.channels_ < _NOGIL_SAMPLES:
-                        self.work(source.buf, source.shape[0], target.buf, needed, is_int16)
-                    else:
-                        with nogil:
-                            self.work(source.buf, source.shape[0], target.buf, needed, is_int16)
-                    return needed
+                    self.run(&source, &target, needed)
+                return needed
             finally:
                 PyBuffer_Release(&target)
         finally:
@@ -313,12 +322,12 @@ cdef class StreamResampler:
         """
         cdef Py_buffer target
         cdef int64_t frames
-        with self.lock:
+        with cython.critical_section(self):
+            self.check_idle()
             frames = self.left()
             out = self.empty(frames, self.is_int16, self.is_flat)
             PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
-            with nogil:
-                self.finish(target.buf, frames, self.is_int16)
+            self.finish(target.buf, frames, self.is_int16)
             PyBuffer_Release(&target)
         return out
 
@@ -327,13 +336,14 @@ cdef class StreamResampler:
 
         Realtime: yes (the functions below it). Thread: engine.
         """
-        with self.lock:
+        with cython.critical_section(self):
+            self.check_idle()
             linear_reset(&self.line)
             if self.stream != NULL:
                 sv_polyphase_reset(self.stream)
 
     def _advance(self, periods):
         """Be as if so many whole periods had gone by: for tests of streams that last for years."""
-        with self.lock:
+        with cython.critical_section(self):
             if self.stream != NULL:
                 sv_polyphase_advance(self.stream, periods)
