@@ -236,19 +236,29 @@ static uint32_t common_divisor(uint32_t a, uint32_t b) {
     return a;
 }
 
-int sv_plan_make(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate, uint32_t out_samplerate) {
-    static const double one[] = {0.5, 0.5}; /* 1 at 0, and 0 at the ends of two samples: equal rates pass unchanged */
-    static const sv_prototype nothing = {"", 2, 0, 2, one};
+static void begin(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate, uint32_t out_samplerate) {
     const uint32_t divisor = common_divisor(in_samplerate, out_samplerate);
     memset(plan, 0, sizeof(*plan));
     plan->up = out_samplerate / divisor;
     plan->down = in_samplerate / divisor;
-    if (plan->up == plan->down) prototype = &nothing;
     plan->wide = prototype->wide;
     plan->reach = (int64_t)prototype->length * (plan->up > plan->down ? plan->up : plan->down);
     plan->ahead = plan->reach - plan->up - plan->down;
+}
+
+int sv_plan_make(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate, uint32_t out_samplerate) {
+    static const double one[] = {0.5, 0.5}; /* 1 at 0, and 0 at the ends of two samples: equal rates pass unchanged */
+    static const sv_prototype nothing = {"", 2, 0, 2, one};
+    if (in_samplerate == out_samplerate) prototype = &nothing;
+    begin(plan, prototype, in_samplerate, out_samplerate);
     if (make_panels(plan, prototype)) return -1;
     return plan->panels ? 0 : make_cubics(plan, prototype);
+}
+
+int sv_plan_make_blended(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate,
+                         uint32_t out_samplerate) {
+    begin(plan, prototype, in_samplerate, out_samplerate);
+    return make_cubics(plan, prototype);
 }
 
 void sv_plan_free(sv_plan *plan) {

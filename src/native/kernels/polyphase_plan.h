@@ -39,6 +39,9 @@ typedef struct {
 
 /* 0, or -1 if there is no memory; what `plan` holds is to be given to sv_plan_free either way. */
 int sv_plan_make(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate, uint32_t out_samplerate);
+/* The same, interpolated whatever the ratio: for ratios that change. */
+int sv_plan_make_blended(sv_plan *plan, const sv_prototype *prototype, uint32_t in_samplerate,
+                         uint32_t out_samplerate);
 void sv_plan_free(sv_plan *plan);
 
 /* Memory aligned to 64 bytes, zeroed and mapped; NULL if there is none. */
