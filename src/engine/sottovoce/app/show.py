@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -142,7 +143,8 @@ class Screen:
 
 def summary_table(turns: Sequence[TurnView]) -> Table:
     """One line a question with the milliseconds of each stage, and their medians."""
-    table = Table(title="From the end of the question to the first sound, in ms", title_justify="left")
+    title = "From the end of the question to the first sound, in ms"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("question", overflow="fold")
     table.add_column("theses", justify="right")
     for _, name in STAGE_NAMES:
