@@ -32,7 +32,7 @@ def watch(folder: Path, which: str) -> Watched:
     if shutil.which("gdb") is None:
         pytest.skip("no debugger: apt-get install gdb")
     hits_file, said_file = folder / "hits.json", folder / "said.json"
-    program = [sys.executable, HERE / "streaming.py", which, said_file]
+    program: list[str | Path] = [sys.executable, HERE / "streaming.py", which, said_file]
     done = subprocess.run(
         ["gdb", "-batch", "-nx", "-x", HERE / "gil_watch.py", "--args", *program],
         env={**os.environ, "GIL_WATCH": str(hits_file)}, capture_output=True, text=True, check=False, timeout=100.0,

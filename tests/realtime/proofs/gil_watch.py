@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import gdb  # type: ignore[import-not-found]  # exists only inside gdb
+import gdb  # type: ignore[import-not-found,import-untyped,unused-ignore]  # exists only inside gdb
 
 #: Whoever needs Python from a thread that Python did not start calls the first; whoever comes back to it, the second.
 FUNCTIONS = ("PyGILState_Ensure", "PyEval_RestoreThread")
@@ -18,7 +18,7 @@ FUNCTIONS = ("PyGILState_Ensure", "PyEval_RestoreThread")
 hits = {name: Counter[str]() for name in FUNCTIONS}
 
 
-class Watch(gdb.Breakpoint):  # type: ignore[misc]
+class Watch(gdb.Breakpoint):  # type: ignore[misc,unused-ignore]
     """Counts and goes on."""
 
     def stop(self) -> bool:

@@ -1,0 +1,112 @@
+"""Everybody at once: writers, a flusher, commands, readers of figures, while plain threads run the callbacks.
+
+    python race.py render.so seconds
+
+Run with native modules built with ThreadSanitizer first on the path. Prints, as JSON, how much has happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from sottovoce.native.callback import CaptureCallback, PlaybackCallback
+from sottovoce.native.mixer import Mixer, Source
+from sottovoce.native.ring import Ring
+
+RATE = 48_000
+
+
+class Caller(ctypes.Structure):
+    """``caller`` of render.c."""
+
+    _fields_ = (
+        ("called", ctypes.c_void_p),
+        ("userdata", ctypes.c_void_p),
+        ("thread", ctypes.c_ulong),
+        ("stop", ctypes.c_int),
+        ("blocks", ctypes.c_uint64),
+    )
+
+
+def write(source: Source) -> None:
+    """What a TTS worker does."""
+    x = np.zeros((300, source.channels), np.float32)
+    source.write(x, source.generation)
+    source.end(source.generation)
+
+
+def flush(source: Source) -> None:
+    """What an interruption does."""
+    source.flush()
+    time.sleep(0.0005)
+
+
+def command(source: Source) -> None:
+    """What a person does."""
+    with contextlib.suppress(RuntimeError):  # the queue is full until the next block
+        source.pause()
+        source.set_gain(0.5)
+        source.resume()
+    time.sleep(0.0005)
+
+
+def look(source: Source, mixer: Mixer, callback: PlaybackCallback) -> None:
+    """What a monitor does."""
+    source.counters(), mixer.counters(), callback.counters()
+    callback.durations.percentile_ns(99), mixer.flush_latencies.percentile_ns(99)
+    source.played_frames, source.first_frame_ns, source.queued_frames, callback.last_block_ns
+
+
+def replace(mixer: Mixer) -> None:
+    """An earcon comes and goes; its memory is freed while the callback runs."""
+    with contextlib.suppress(RuntimeError):
+        earcon = mixer.add_source(24_000, 1, 256)
+        earcon.write(np.zeros((200, 1), np.float32), 0)
+        mixer.remove_source(earcon)
+    time.sleep(0.0005)
+
+
+def main(library: str, seconds: float) -> None:
+    """Let them all run."""
+    render = ctypes.CDLL(library)
+    render.stop.restype = ctypes.c_uint64
+    mixer, ring = Mixer(RATE, 2), Ring(512, 1)
+    sources = [mixer.add_source(rate, 2, 1024, 128) for rate in (RATE, 24_000)]
+    playing, capturing = PlaybackCallback(mixer, 0), CaptureCallback(ring, RATE, 2, 16_000, 0)
+    callers = [Caller(callback.address, callback.userdata) for callback in (playing, capturing)]
+    read = np.empty((64, 1), np.float32)
+    tasks: list[Callable[[], object]] = [lambda: replace(mixer), lambda: ring.read_into(read)]
+    for source in sources:
+        tasks += [lambda s=source: write(s), lambda s=source: flush(s), lambda s=source: command(s)]  # type: ignore[misc]
+        tasks += [lambda s=source: look(s, mixer, playing)]  # type: ignore[misc]
+    done = threading.Event()
+
+    def repeat(task: Callable[[], object]) -> None:
+        while not done.is_set():
+            task()
+
+    for caller in callers:
+        render.start(ctypes.byref(caller))
+    threads = [threading.Thread(target=repeat, args=[task], name=f"task-{i}") for i, task in enumerate(tasks)]
+    for thread in threads:
+        thread.start()
+    done.wait(seconds)
+    done.set()
+    for thread in threads:
+        thread.join()
+    played, captured = [int(render.stop(ctypes.byref(caller))) for caller in callers]
+    flushes = sum(source.acknowledged_generation for source in sources)
+    json.dump({"played": played, "captured": captured, "flushes": flushes, "consumed": sources[0].consumed_frames,
+               "read": ring.read_frames, "file": sys.modules[Mixer.__module__].__file__}, sys.stdout)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))
