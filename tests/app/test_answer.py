@@ -204,14 +204,15 @@ def test_real_recordings_find_the_right_note_first(tmp_path: Path, kind: str) ->
 @pytest.mark.timeout(600)
 def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path: Path, notes: Path, question: Mono) -> None:
     rng = np.random.default_rng(5)
-    minute = (0.001 * rng.standard_normal(60 * EAR)).astype(np.float32)
-    minute[: len(question)] += question
+    quiet = (0.001 * rng.standard_normal(60 * EAR)).astype(np.float32)
+    asked = quiet.copy()
+    asked[: len(question)] += question
     peaks_kb = {}
     for minutes in (3, 180):
         file = tmp_path / f"{minutes}.flac"
         with soundfile.SoundFile(file, "w", EAR, 1) as sound:
             for at in range(minutes):
-                sound.write(minute if at % 20 == 0 else minute[::-1] * 0.01)
+                sound.write(asked if at % 20 == 0 else quiet)
         script = (
             "import resource, sys; from sottovoce.app.cli import run; code = run(sys.argv[1:]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"

@@ -19,7 +19,8 @@ print(hostlog.messages())
 
 
 def complaint(load: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", COMPLAIN.format(load=load)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", COMPLAIN.format(load=load)]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 @pytest.mark.device

@@ -157,6 +157,10 @@ class SoundCard:
         self._pactl("set-default-sink", "vs48")
         self._pactl("set-default-source", "vs48.monitor")
 
+    def listen_to(self, sink: str) -> None:
+        """Make what a sink plays the default microphone."""
+        self._pactl("set-default-source", f"{sink}.monitor")
+
     def move(self, sink: str) -> None:
         """Route every playing stream to a sink."""
         for line in self._pactl("list", "short", "sink-inputs").splitlines():

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
 from sottovoce.app.context import AppContext, setting_option
+
+if TYPE_CHECKING:
+    from sottovoce.app.sessions import Kept
+    from sottovoce.app.show import Screen
+    from sottovoce.app.wiring import Backends
+    from sottovoce.assistant.pipeline import Pipeline
+    from sottovoce.audio.player import Player
+    from sottovoce.audio.recorder import Recorder
+    from sottovoce.audio.source import PlayerSource
 
 
 @click.command("live")
@@ -24,38 +34,59 @@ def command(app: AppContext) -> None:
     Everything is loaded before it says that it is ready. Ctrl-C ends it. The people around you may have to agree to
     being transcribed; nothing leaves this machine with the offline parts.
     """
-    from sottovoce.app.inputs import MicrophoneInput
-    from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
-    from sottovoce.app.show import Screen
-    from sottovoce.app.wiring import make_pipeline, open_player, open_recorder, open_voice
-
     _end_on_terminate()
-    config = app.config
-    with ExitStack() as stack:
-        # devices first: whoever forgot to plug in need not wait for models
-        recorder = stack.enter_context(open_recorder(config))
-        player = stack.enter_context(open_player(config))
-        backends = stack.enter_context(loaded_backends(app))
-        voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
-        kept = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
-        screen = Screen(app.console, realtime=True, keep=False)
-        pipeline = make_pipeline(
-            config, backends, kept.ear(MicrophoneInput(recorder)), voice, (screen, *kept.observers), lossless=False
-        )
-        heard, spoken = recorder.snapshot_state(), player.snapshot_state()
-        app.console.print(
-            Text.assemble(
-                ("Ready. ", "bold green"),
-                f"Listening to {heard.stream.device!r}, speaking to {spoken.stream.device!r}. Ctrl-C ends.",
-            ),
-            soft_wrap=True,
-        )
-        stack.enter_context(screen)
-        stack.enter_context(running(app, pipeline))
-        try:
-            wait_until_done(pipeline)
-        except KeyboardInterrupt:
-            return
+    session = LiveSession(app)
+    try:
+        session.run()
+    except KeyboardInterrupt:
+        if not session.ready:  # once it is ready, Ctrl-C is how it ends
+            raise
+
+
+class LiveSession:
+    """A session from loading to Ctrl-C; ``ready`` is true once it listens."""
+
+    def __init__(self, app: AppContext) -> None:
+        self.ready = False
+        self._app = app
+
+    def run(self) -> None:
+        """Load everything, say so, and listen until Ctrl-C."""
+        from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
+        from sottovoce.app.wiring import open_player, open_recorder, open_voice
+
+        app, config = self._app, self._app.config
+        with ExitStack() as stack:
+            # devices first: whoever forgot to plug in need not wait for models
+            recorder = stack.enter_context(open_recorder(config))
+            player = stack.enter_context(open_player(config))
+            backends = stack.enter_context(loaded_backends(app))
+            voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
+            kept = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
+            pipeline, screen = self._connect(recorder, backends, voice, kept)
+            self.ready = True
+            self._greet(recorder, player)
+            stack.enter_context(screen)
+            stack.enter_context(running(app, pipeline))
+            with suppress(KeyboardInterrupt):
+                wait_until_done(pipeline)
+
+    def _connect(
+        self, recorder: Recorder, backends: Backends, voice: PlayerSource, kept: Kept
+    ) -> tuple[Pipeline, Screen]:
+        from sottovoce.app.inputs import MicrophoneInput
+        from sottovoce.app.show import Screen
+        from sottovoce.app.wiring import make_pipeline
+
+        screen = Screen(self._app.console, realtime=True, keep=False)
+        ear = kept.ear(MicrophoneInput(recorder))
+        observers = (screen, *kept.observers)
+        return make_pipeline(self._app.config, backends, ear, voice, observers, lossless=False), screen
+
+    def _greet(self, recorder: Recorder, player: Player) -> None:
+        heard, spoken = recorder.snapshot_state().stream, player.snapshot_state().stream
+        said = f"Listening to {heard.device!r}, speaking to {spoken.device!r}. Ctrl-C ends."
+        self._app.console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
 
 
 def _end_on_terminate() -> None:
