@@ -48,6 +48,8 @@ _CHARS_UTF8 = 1
 _RATE, _VOLUME = 1, 2
 _POS_CHARACTER = 1
 _GO_ON, _STOP = 0, 1
+_IPA = 2
+_STRESS_MARKS = str.maketrans("", "", "ˈˌ")
 
 _VOICE_OF_LANGUAGE = {"en": "en-us"}
 
@@ -145,6 +147,18 @@ class EspeakSynthesizer:
             forget()
             engine.stop(utterance)
             worker.join()
+
+
+def phonemes(text: str, voice: str = "en-us") -> tuple[str, ...]:
+    """How espeak-ng would say ``text``, as IPA symbols without stress marks; for recognisers that lack a word.
+
+    Raises
+    ------
+    BackendError
+        The voice does not exist, or espeak-ng cannot be loaded.
+    """
+    spoken = _speakable(text)
+    return _engine().phonemes(spoken, voice) if spoken else ()
 
 
 class _Utterance:
@@ -254,6 +268,19 @@ class _Engine:
             self._turn.wait_for(lambda: not self._busy)
             self._settings = None
             self._set_voice(voice)
+
+    def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
+        """IPA symbols of a text, without stress marks."""
+        symbols: list[str] = []
+        with self._turn:
+            self._turn.wait_for(lambda: not self._busy)
+            self._settings = None
+            self._set_voice(voice)
+            rest = ctypes.c_char_p(text.encode("utf-8"))
+            while rest.value:  # a clause at a time
+                clause = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _CHARS_UTF8, _IPA | ord("_") << 8)
+                symbols += clause.decode("utf-8").translate(_STRESS_MARKS).replace(" ", "_").split("_")
+        return tuple(symbol for symbol in symbols if symbol)
 
     def _end_turn(self) -> None:
         with self._turn:
@@ -370,6 +397,8 @@ def _load() -> ctypes.CDLL:
     )  # fmt: skip
     library.espeak_ListVoices.argtypes = (ctypes.POINTER(_Voice),)
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    library.espeak_TextToPhonemes.argtypes = (ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int)
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_SetVoiceByName.argtypes = (ctypes.c_char_p,)
     library.espeak_SetSynthCallback.argtypes = (_SynthCallback,)
     library.espeak_SetSynthCallback.restype = None
