@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,20 @@ def test_demo_without_an_output_writes_a_file_and_shows_a_summary(tmp_path: Path
     assert (tmp_path / "sottovoce-demo.wav").exists()
     assert "total" in done.stdout
     assert "to the first sound" in done.stdout
+
+
+def test_demo_without_portaudio_writes_a_file(tmp_path: Path) -> None:
+    shim = tmp_path / "shim"
+    shim.mkdir()
+    (shim / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n', encoding="utf-8")
+    (tmp_path / "mine.md").write_text("# Where is the key?\n- Under the stone\n", encoding="utf-8")
+    command = [sys.executable, "-m", "sottovoce", "demo", "--notes", "mine.md"]
+    environ = os.environ | {"PYTHONPATH": str(shim)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert "PortAudio cannot be loaded" in done.stderr
+    assert "Under the stone" in done.stdout
+    assert (tmp_path / "sottovoce-demo.wav").exists()
 
 
 def test_demo_with_notes_of_ones_own(tmp_path: Path) -> None:

@@ -268,6 +268,16 @@ def test_close_ends_whatever_is_in_flight(stage: str) -> None:
         assert session.outcomes() == [(1, "closed")]
 
 
+def test_what_is_heard_at_the_end_is_not_called_an_overload() -> None:
+    gate = threading.Event()
+    session = Session(gates={1: gate}, recognizers=1)
+    with running(session):
+        session.input.say(1)
+        session.seen.wait_for(notices.SpeechBegan)
+        session.input.say(2)
+    assert session.seen.of(notices.SegmentDropped) == []
+
+
 def test_crash_of_a_thread_reaches_whoever_waits() -> None:
     session = Session()
     session.recognizer.words = {}

@@ -120,6 +120,7 @@ class Ear:
         ready_ns = self._clock.now_ns()
         # in a file read at full speed the position says nothing about the moment
         end_ns = self._stream_clock.at_ns(segment.speech_end_s) if self._source.realtime else ready_ns
-        dropped = self._segments.put(TimedSegment(segment, min(end_ns, ready_ns), ready_ns))
-        if dropped is not None:
+        timed = TimedSegment(segment, min(end_ns, ready_ns), ready_ns)
+        dropped = self._segments.put(timed)
+        if dropped is not None and dropped is not timed:  # one that comes back itself came after the end
             self._notify(notices.SegmentDropped(dropped.segment.number, "the recognisers are too slow"))

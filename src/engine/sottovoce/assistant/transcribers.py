@@ -81,6 +81,7 @@ class Transcribers:
         self._lock = threading.Lock()
         self._active: dict[int, CancelToken] = {}
         self._working = recognizers
+        self._closing = False
 
     def work(self, recognizer: Recognizer) -> None:
         """Transcribe until the queue is closed and empty."""
@@ -93,7 +94,8 @@ class Transcribers:
             with self._lock:
                 del self._active[number]
             if cancel.cancelled:
-                self._post(SegmentDropped(number, _SUPERSEDED))
+                if not self._closing:
+                    self._post(SegmentDropped(number, _SUPERSEDED))
             elif self._turnstile is None or self._turnstile.enter(number):
                 self._post(Heard(utterance))
         with self._lock:
@@ -113,6 +115,7 @@ class Transcribers:
 
     def close(self) -> None:
         """Give up everything; the threads end soon after."""
+        self._closing = True
         self._segments.close()
         self._segments.remove_where(lambda timed: True)
         if self._turnstile is not None:
