@@ -1,0 +1,159 @@
+"""Where segments begin and end, with a detector that says what the test says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sottovoce.app.demo import speak_question
+from sottovoce.core.errors import ConfigError
+from sottovoce.core.types import Mono
+from sottovoce.speech.segmenter import Segment, Segmenter, SegmenterSettings, SpeechStarted
+from sottovoce.speech.vad import SileroVad, VoiceActivityDetector, WebRtcVad, open_vad
+from tests.support.shared import manifest, shared_data
+
+RATE = 16_000
+
+
+class LoudnessVad:
+    """Calls speech what is louder than -30 dBFS."""
+
+    name = "loudness"
+    samplerate = RATE
+    blocksize = 512
+
+    def probability(self, block: Mono) -> float:
+        return float(np.abs(block).max() > 0.03)
+
+    def reset(self) -> None: ...
+
+
+def tone(seconds: float) -> Mono:
+    return (0.2 * np.sin(2 * np.pi * 200 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def silence(seconds: float) -> Mono:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def segments(audio: Mono, settings: SegmenterSettings | None = None, cut: int = 1600) -> list[Segment]:
+    segmenter = Segmenter(LoudnessVad(), settings)
+    events = [event for start in range(0, len(audio), cut) for event in segmenter.feed(audio[start : start + cut])]
+    return [event for event in [*events, *segmenter.flush()] if isinstance(event, Segment)]
+
+
+def test_segment_has_its_pre_roll_and_the_true_end_of_speech() -> None:
+    (segment,) = segments(np.concatenate([silence(2.0), tone(1.5), silence(2.0)]))
+    assert segment.start_s == pytest.approx(1.7, abs=0.04)
+    assert segment.speech_end_s == pytest.approx(3.5, abs=0.04)
+    assert segment.end_s > segment.speech_end_s
+    assert len(segment.audio) == round((segment.end_s - segment.start_s) * RATE)
+    assert segment.number == 1
+
+
+def test_pause_shorter_than_the_hang_over_does_not_cut() -> None:
+    speech = np.concatenate([tone(1.0), silence(0.4), tone(1.0), silence(1.0), tone(1.0), silence(1.0)])
+    assert [round(segment.speech_end_s, 1) for segment in segments(speech)] == [2.4, 4.4]
+
+
+@pytest.mark.parametrize(("seconds", "passes"), [(0.2, False), (0.4, False), (0.7, True)])
+def test_short_segments_are_ignored_and_a_short_question_passes(seconds: float, passes: bool) -> None:
+    audio = np.concatenate([silence(1.0), tone(seconds), silence(1.0)])
+    assert bool(segments(audio)) is passes
+
+
+def test_click_is_no_start() -> None:
+    segmenter = Segmenter(LoudnessVad())
+    assert segmenter.feed(np.concatenate([silence(1.0), tone(0.01), silence(1.0)])) == []
+
+
+@given(cuts=st.lists(st.integers(1, 5000), min_size=1, max_size=30))
+def test_the_same_segments_however_the_stream_is_cut(cuts: list[int]) -> None:
+    rng = np.random.default_rng(2)
+    audio = np.concatenate([silence(0.5), tone(1.2), silence(0.9), tone(0.9), silence(0.3), tone(0.5), silence(1.0)])
+    audio += (0.001 * rng.standard_normal(len(audio))).astype(np.float32)
+    segmenter, at, found = Segmenter(LoudnessVad()), 0, []
+    for turn in range(math.ceil(len(audio) / sum(cuts)) * len(cuts)):
+        size = cuts[turn % len(cuts)]
+        found += segmenter.feed(audio[at : at + size])
+        at += size
+    found += segmenter.flush()
+    whole = Segmenter(LoudnessVad())
+    wanted = [*whole.feed(audio), *whole.flush()]
+    assert [type(event) for event in found] == [type(event) for event in wanted]
+    for event, other in zip(found, wanted, strict=True):
+        if isinstance(event, Segment) and isinstance(other, Segment):
+            assert (event.start_s, event.end_s, event.number) == (other.start_s, other.end_s, other.number)
+            assert np.array_equal(event.audio, other.audio)
+
+
+def test_monologue_is_cut_at_its_pause_and_nothing_is_lost() -> None:
+    audio = np.concatenate([tone(8.0), silence(0.3), tone(4.0), silence(1.0)])
+    first, second = segments(audio, SegmenterSettings(max_segment_s=10.0))
+    assert first.end_s == pytest.approx(8.15, abs=0.2)
+    assert second.start_s <= first.end_s
+    assert second.speech_end_s == pytest.approx(12.3, abs=0.04)
+    assert len(first.audio) <= 10.0 * RATE
+
+
+def test_memory_is_bounded_while_somebody_never_stops() -> None:
+    settings = SegmenterSettings(max_segment_s=5.0)
+    found = segments(tone(60.0), settings)
+    assert len(found) >= 12
+    assert max(len(segment.audio) for segment in found) <= 5.0 * RATE
+
+
+def test_nan_and_inf_are_survived() -> None:
+    audio = np.concatenate([silence(1.0), tone(1.5), silence(1.0)])
+    audio[100], audio[20_000] = np.nan, np.inf
+    (segment,) = segments(audio)
+    assert np.isfinite(segment.audio).all()
+
+
+def test_wrong_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="mono"):
+        Segmenter(LoudnessVad()).feed(np.zeros((10, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("hang_over_ms", 0), ("min_segment_ms", -1), ("max_segment_s", 0.5), ("threshold", 1.5)]
+)
+def test_settings_out_of_range_are_named(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=key):
+        SegmenterSettings(**{key: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [SileroVad, WebRtcVad])
+def test_detectors_hear_a_voice_and_not_a_quiet_room(make: type[SileroVad] | type[WebRtcVad]) -> None:
+    vad: VoiceActivityDetector = make()
+    room = (0.0005 * np.random.default_rng(4).standard_normal(2 * RATE)).astype(np.float32)
+    speech = speak_question("How much does it cost to send it back?")
+    events = Segmenter(vad).feed(np.concatenate([room, speech, room]))
+    assert [type(event) for event in events] == [SpeechStarted, Segment]
+    started, segment = events
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(segment, Segment)
+    assert started.at_s == pytest.approx(2.0, abs=0.2)
+    assert segment.speech_end_s == pytest.approx(2.0 + len(speech) / RATE, abs=0.4)
+
+
+def test_silero_is_the_default_where_it_is_installed() -> None:
+    assert open_vad("auto").name == "silero"
+    with pytest.raises(ConfigError, match="there are: auto, silero, webrtc"):
+        open_vad("loud")  # type: ignore[arg-type]
+
+
+@pytest.mark.data
+def test_real_short_question_passes_and_noise_does_not() -> None:
+    import soundfile
+
+    for row in [*manifest("questions"), *manifest("noise")]:
+        audio, samplerate = soundfile.read(shared_data() / "speech" / row["file"], dtype="float32")
+        assert samplerate == RATE
+        segmenter = Segmenter(open_vad("silero"))
+        found = [event for event in [*segmenter.feed(audio[: 60 * RATE]), *segmenter.flush()] if type(event) is Segment]
+        assert bool(found) is bool(row["transcript"]), row["file"]
