@@ -1,0 +1,92 @@
+"""The embedded recogniser: the notes' own questions, words nobody knows, and what it does not understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sottovoce.app.demo import SAMPLE_NOTES
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.errors import ConfigError
+from sottovoce.core.types import Mono
+from sottovoce.speech.asr._ngrams import write_arpa
+from sottovoce.speech.asr.pocketsphinx import PocketsphinxRecognizer, words_of
+from sottovoce.speech.notes.index import NotesIndex
+from sottovoce.speech.notes.reader import read_notes
+from sottovoce.speech.registry import open_synthesizer
+from tests.support.shared import manifest, shared_data
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Iterator[PocketsphinxRecognizer]:
+    opened = PocketsphinxRecognizer()
+    opened.warm()
+    yield opened
+    opened.close()
+
+
+def spoken(text: str, voice: str) -> Mono:
+    synthesizer = open_synthesizer("espeak", voice=voice, speed=0.9)
+    sound = np.concatenate(list(synthesizer.synthesize(text, "en", CancelToken())))
+    at = np.arange(len(sound) * RATE // synthesizer.samplerate) * synthesizer.samplerate / RATE
+    quiet = np.zeros(4800, np.float32)
+    return np.concatenate([quiet, np.interp(at, np.arange(len(sound)), sound).astype(np.float32), quiet])
+
+
+@pytest.mark.parametrize("voice", ["en-us", "en-us+f3"])
+def test_questions_of_the_notes_are_heard_word_by_word(recognizer: PocketsphinxRecognizer, voice: str) -> None:
+    index = NotesIndex(read_notes(SAMPLE_NOTES))
+    questions = [question for question in index.questions() if question.endswith("?")]
+    recognizer.adapt(index.questions())
+    index.close()
+    heard = [recognizer.transcribe(spoken(question, voice), CancelToken()).text for question in questions]
+    exact = sum(words_of(text) == words_of(question) for text, question in zip(heard, questions, strict=True))
+    assert exact >= len(questions) - 1, list(zip(questions, heard, strict=True))
+
+
+def test_question_that_is_in_no_note_is_heard_by_the_default_model(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt(NotesIndex(read_notes(SAMPLE_NOTES)).questions())
+    heard = recognizer.transcribe(spoken("I think we should go home now", "en-us"), CancelToken())
+    assert {"think", "should", "home"} & set(words_of(heard.text))
+
+
+def test_word_that_no_dictionary_knows_is_pronounced_and_heard(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt(["What is a zorbitron?", "How old is the moon?"])
+    heard = recognizer.transcribe(spoken("What is a zorbitron?", "en-us"), CancelToken())
+    assert words_of(heard.text) == ["what", "is", "a", "zorbitron"]
+
+
+def test_language_that_it_does_not_know_is_refused() -> None:
+    with pytest.raises(ConfigError, match="only 'en'"):
+        PocketsphinxRecognizer(language="ru")
+
+
+def test_words_are_those_of_the_dictionary() -> None:
+    assert words_of("What’s a “C++” limiter — and why?") == ["what's", "a", "c++", "limiter", "and", "why"]
+
+
+def test_language_model_gives_each_history_probabilities_that_sum_to_one(tmp_path: Path) -> None:
+    path = tmp_path / "model.arpa"
+    write_arpa(path, [["how", "much"], ["how", "old"], ["who"]], order=2)
+    (section,) = [part for part in path.read_text(encoding="utf-8").split("\\") if part.startswith("1-grams")]
+    unigrams = [line.split("\t") for line in section.splitlines()[1:] if line]
+    total = sum(10 ** float(line[0]) for line in unigrams if line[1] != "<s>")
+    assert total == pytest.approx(1.0, abs=1e-3)
+    assert {line[1] for line in unigrams} == {"<s>", "</s>", "how", "much", "old", "who"}
+
+
+@pytest.mark.data
+def test_real_recordings_are_heard_with_a_bank_that_holds_them(recognizer: PocketsphinxRecognizer) -> None:
+    import soundfile
+
+    rows = [*manifest("questions"), *manifest("cards")]
+    recognizer.adapt([row["transcript"] for row in rows])
+    for row in rows:
+        audio, samplerate = soundfile.read(shared_data() / "speech" / row["file"], dtype="float32")
+        assert samplerate == RATE
+        assert recognizer.transcribe(audio, CancelToken()).text == row["transcript"]
