@@ -103,6 +103,7 @@ class FakeHost:
     def __init__(self, *devices: Device) -> None:
         self.listed = devices or (make_device(0, "first", default=True), make_device(1, "second"))
         self.streams: list[FakeStream] = []
+        self.open_calls = 0
         self.refused_rates: set[int] = set()
         self.refused_channels: set[int] = set()
         self.start_error: HostAudioError | None = None
@@ -124,6 +125,7 @@ class FakeHost:
         return samplerate not in self.refused_rates and channels not in self.refused_channels
 
     def open(self, request: StreamRequest) -> HostStream:
+        self.open_calls += 1
         self.opens.wait(10.0)
         if self.open_error:
             raise self.open_error

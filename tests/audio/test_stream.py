@@ -183,7 +183,7 @@ def test_close_while_a_stream_is_being_opened_closes_it(bench: Bench) -> None:
     keeper.start()
     bench.host.opens.clear()
     bench.callbacks[0].finished = True
-    wait_for(lambda: keeper.state is StreamState.RECREATING)
+    wait_for(lambda: bench.host.open_calls == 2)
     assert keeper.close(timeout_s=0.1) is False
     bench.host.opens.set()
     wait_for(lambda: len(bench.host.streams) == 2 and "close" in bench.host.streams[1].calls)
