@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,7 +14,14 @@ import numpy as np
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.types import Mono
 from sottovoce.core.units import frames_to_s, s_to_frames
-from sottovoce.speech.vad import LevelGate, VoiceActivityDetector, level_dbfs, looks_like_noise
+from sottovoce.speech.vad import (
+    NOISE_FLATNESS,
+    NOISE_MEDIAN_FLATNESS,
+    LevelGate,
+    VoiceActivityDetector,
+    level_dbfs,
+    spectral_flatness,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class SegmenterSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody has begun to speak, at ``at_s`` seconds of the stream; no Segment follows if it is too short."""
+    """Somebody has begun to speak, at ``at_s`` seconds of the stream; no Segment follows if it is short or noise."""
 
     at_s: float
 
@@ -99,8 +107,9 @@ SegmenterEvent: TypeAlias = SpeechStarted | Segment
 class _Heard(NamedTuple):
     block: Mono
     start_frame: int
-    speech: bool
     level: float
+    speech: bool
+    flatness: float | None  # of what the detector has called speech, where that is checked
 
     @property
     def end_frame(self) -> int:
@@ -134,7 +143,7 @@ class Segmenter:
     ignored_short : int
         Segments that were too short.
     ignored_noise : int
-        Times that noise would have been taken for speech, had its spectrum not been flat.
+        Times that the detector took noise for speech, and the flatness of its spectrum gave it away.
     """
 
     def __init__(
@@ -212,14 +221,30 @@ class Segmenter:
 
     def _hear(self, block: Mono) -> list[SegmenterEvent]:
         level = level_dbfs(block)
-        speech = self._is_speech(block, level)
+        speech, flatness = self._judge(block, level)
         self._gate.follow(level, len(block) / self.samplerate, speech=speech or bool(self._open))
-        heard = _Heard(block.copy(), self._frames, speech, level)
+        heard = _Heard(block.copy(), self._frames, level, speech, flatness)
         self._frames += len(block)
         self._history.append(heard)
         return self._go_on(heard) if self._open else self._wait_for_onset(heard)
 
-    def _is_speech(self, block: Mono, level: float) -> bool:
+    def _judge(self, block: Mono, level: float) -> tuple[bool, float | None]:
+        """Is the block speech, and how flat is it if that was looked at."""
+        if not self._detected(block, level):
+            self._noise_run = 0
+            return False, None
+        if not self._check_flatness:
+            return True, None
+        flatness = spectral_flatness(block)
+        if flatness <= NOISE_FLATNESS:
+            self._noise_run = 0
+            return True, flatness
+        self._noise_run += 1
+        if self._noise_run == self._onset_blocks and not self._open:
+            self.ignored_noise += 1
+        return False, flatness
+
+    def _detected(self, block: Mono, level: float) -> bool:
         if self._gate.passes(level):
             if self._gate_hold_s <= 0.0:
                 for before in list(self._history)[-_CONTEXT_BLOCKS:]:
@@ -230,19 +255,7 @@ class Segmenter:
         self._gate_hold_s -= self._block_s
         padded = np.pad(block, (0, self._vad.blocksize - len(block)))
         limit = self.settings.threshold * (_RELEASE if self._open else 1.0)
-        if self._vad.probability(padded) < limit:
-            self._noise_run = 0
-            return False
-        return not (self._check_flatness and self._overruled(block))
-
-    def _overruled(self, block: Mono) -> bool:
-        if not looks_like_noise(block, self._gate.noise_floor_dbfs):
-            self._noise_run = 0
-            return False
-        self._noise_run += 1
-        if self._noise_run == self._onset_blocks and not self._open:
-            self.ignored_noise += 1
-        return True
+        return self._vad.probability(padded) >= limit
 
     def _wait_for_onset(self, heard: _Heard) -> list[SegmenterEvent]:
         if not heard.speech:
@@ -280,6 +293,10 @@ class Segmenter:
         speech_ms = 1000.0 * frames_to_s(self._speech_end - self._onset_frame, self.samplerate)
         if speech_ms + self.settings.pre_roll_ms + self.settings.hang_over_ms < self.settings.min_segment_ms:
             self.ignored_short += 1
+            return []
+        flatness = [heard.flatness for heard in blocks if heard.flatness is not None]
+        if flatness and median(flatness) > NOISE_MEDIAN_FLATNESS:
+            self.ignored_noise += 1
             return []
         return [self._segment(blocks)]
 

@@ -137,22 +137,22 @@ def spectral_flatness(block: Mono) -> float:
     """Geometric over arithmetic mean of the power spectrum: near 0 for a voice, about 0.56 for white noise.
 
     Johnston, "Transform coding of audio signals using perceptual noise criteria" (1988), without the logarithm. The
-    expectation for noise is exp(-0.577), because the bins of a periodogram are exponentially distributed.
+    expectation for noise is exp(-0.577), because the bins of a periodogram are exponentially distributed. Silence
+    has 1; of less than 16 frames nothing can be said, and 0 is.
     """
+    if len(block) < 16:
+        return 0.0
     spectrum = np.abs(np.fft.rfft(block * _hann(len(block)))) ** 2
     spectrum = spectrum[1:-1] + np.float64(1e-12)  # neither DC nor Nyquist; the constant lies at -120 dBFS
     return float(np.exp(np.mean(np.log(spectrum))) / np.mean(spectrum))
 
 
-def looks_like_noise(
-    block: Mono, noise_floor_dbfs: float, *, least_flatness: float = 0.35, most_above_floor_db: float = 12.0
-) -> bool:
-    """True of a block that is both flat in its spectrum and hardly louder than the background.
+#: Flatness above which a block that a detector has called speech is noise. White noise has 0.51 and more, an "s" up
+#: to 0.4: too short to matter, because a hang-over bridges it.
+NOISE_FLATNESS = 0.3
 
-    Both are asked for because an "s" is as flat as noise, but louder than the background in which it is understood.
-    """
-    above_db = level_dbfs(block) - noise_floor_dbfs
-    return above_db < most_above_floor_db and spectral_flatness(block) > least_flatness
+#: Median flatness above which a whole segment is noise: speech 0.02 at most, pink noise 0.23, a noisy machine 0.09.
+NOISE_MEDIAN_FLATNESS = 0.08
 
 
 class LevelGate:

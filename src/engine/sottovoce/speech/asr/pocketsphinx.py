@@ -42,7 +42,7 @@ LANGUAGE = "en"
 
 #: Mean posterior of its words from which the model of the questions is believed. Of questions in it 1 in 100 is
 #: below; of other questions 9 in 10 are, and of read sentences all.
-LEAST_CONFIDENCE = 0.7
+LEAST_CONFIDENCE = 0.9
 #: Likeness of letters (difflib's ratio) from which what was heard is taken for a question of the notes.
 LEAST_LIKENESS = 0.75
 #: Share of a segment that words must fill; noise yields a short word here and there (13 % at most, speech 37 %).
