@@ -57,6 +57,7 @@ class Measured:
     durations_ns: list[npt.NDArray[np.uint64]] = field(default_factory=list)
     recorded_frames: int = 0
     silent_frames: int = 0
+    recreates: int = 0
 
     def us(self, percentile: float) -> float:
         """A percentile of the durations in microseconds."""
@@ -102,6 +103,7 @@ def take_turn(card: SoundCard, name: str, sources: int, load: str, seconds: floa
             if probe.silent_since_ns:
                 raise RuntimeError(f"{name} ran dry under {load}: nothing was measured; give it more to play")
         heard = recording.stop()
+    measured.recreates += probe.streams - 1
     measured.durations_ns.append(probe.durations_ns(first, last))
     heard = heard[round((from_s - began_s) * SAMPLERATE) : round((to_s - began_s) * SAMPLERATE)]
     measured.recorded_frames += len(heard)
@@ -148,5 +150,6 @@ def run(quick: bool) -> dict[str, float]:
         "sources32_over_sources1_p50": results[MANY, "alone"].us(50) / ours["alone"].us(50),
         "numpy_late_callbacks": late["numpy"],
         "rtmixer_late_callbacks": late["rtmixer"],
+        "ours_recreates": sum(measured.recreates for measured in results.values()),
         **figures,
     }

@@ -52,6 +52,8 @@ def _library() -> ctypes.CDLL:
 class Probe:
     """Takes a callback's place at PortAudio, and calls it; keep it until the stream is closed.
 
+    A player that opens its stream anew puts it before the new callback, too; figures go on where they were.
+
     Parameters
     ----------
     channels : int
@@ -62,11 +64,24 @@ class Probe:
 
     def __init__(self, channels: int, capacity: int) -> None:
         self._durations = np.ones(capacity, np.uint64)  # written once, so that no page fault waits in a callback
-        self._core = _Core(capacity=capacity, channels=channels, durations_ns=self._durations.ctypes.data)
+        self._first = _Core(capacity=capacity, channels=channels, durations_ns=self._durations.ctypes.data)
+        self._cores: list[_Core] = []  # an old stream may call for as long as it is not closed: all are kept
 
-    def put_before(self, address: int, userdata: int, finished_address: int = 0) -> None:
-        """The callbacks to call, and what PortAudio would hand to both."""
-        self._core.called, self._core.userdata, self._core.finished = address, userdata, finished_address
+    def put_before(self, address: int, userdata: int, finished_address: int = 0) -> int:
+        """The callbacks to call, and what PortAudio would hand to both; returns what it is to hand to ours."""
+        core = _Core.from_buffer_copy(self._core)
+        core.called, core.userdata, core.finished = address, userdata, finished_address
+        self._cores.append(core)
+        return ctypes.addressof(core)
+
+    @property
+    def _core(self) -> _Core:
+        return self._cores[-1] if self._cores else self._first
+
+    @property
+    def streams(self) -> int:
+        """Streams that were opened."""
+        return len(self._cores)
 
     @property
     def address(self) -> int:
@@ -77,11 +92,6 @@ class Probe:
     def finished_address(self) -> int:
         """Of the callback that PortAudio is to call when the stream has stopped."""
         return ctypes.cast(_library().probe_finished, ctypes.c_void_p).value or 0
-
-    @property
-    def userdata(self) -> int:
-        """That PortAudio is to hand to both."""
-        return ctypes.addressof(self._core)
 
     @property
     def blocks(self) -> int:
@@ -113,13 +123,13 @@ class ProbedHost:
     probe: Probe
 
     def open(self, request: StreamRequest) -> HostStream:
-        self.probe.put_before(request.callback_address, request.userdata, request.finished_address)
+        userdata = self.probe.put_before(request.callback_address, request.userdata, request.finished_address)
         return self.host.open(
             dataclasses.replace(
                 request,
                 callback_address=self.probe.address,
                 finished_address=self.probe.finished_address,
-                userdata=self.probe.userdata,
+                userdata=userdata,
             )
         )
 
@@ -148,9 +158,9 @@ class _ProbedLibrary:
     def Pa_OpenStream(self, *arguments: Any) -> Any:
         ffi = self._sd._ffi
         *format_, callback, userdata = arguments
-        self._probe.put_before(int(ffi.cast("uintptr_t", callback)), int(ffi.cast("uintptr_t", userdata)))
+        own = self._probe.put_before(int(ffi.cast("uintptr_t", callback)), int(ffi.cast("uintptr_t", userdata)))
         address = ffi.cast("PaStreamCallback*", self._probe.address)
-        return self._lib.Pa_OpenStream(*format_, address, ffi.cast("void*", self._probe.userdata))
+        return self._lib.Pa_OpenStream(*format_, address, ffi.cast("void*", own))
 
 
 @contextmanager
