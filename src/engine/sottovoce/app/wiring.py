@@ -31,6 +31,10 @@ from sottovoce.speech.vad import open_vad
 #: The samplerate (Hz) at which the assistant listens.
 EAR_SAMPLERATE = 16_000
 
+#: Speech that must lie ready (s) before it sounds, so that a busy machine does not cut the first syllable. Synthesis is
+#: faster than speech, and what is shorter plays at once.
+VOICE_PREBUFFER_S = 0.1
+
 #: The samplerate (Hz) at which it speaks, whatever the voice's own is.
 PLAYER_SAMPLERATE = 48_000
 
@@ -114,7 +118,7 @@ def open_player(config: Config) -> Player:
 
 def open_voice(config: Config, player: Player, samplerate: int) -> PlayerSource:
     """The voice in the earpiece, at the loudness that the settings want; ``samplerate`` (Hz) is the synthesiser's."""
-    voice = player.open_source(samplerate)
+    voice = player.open_source(samplerate, prebuffer_s=VOICE_PREBUFFER_S)
     voice.set_gain(db_to_gain(config.audio.playback_gain_db), ramp_s=0.0)
     return voice
 
