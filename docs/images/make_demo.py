@@ -1,6 +1,6 @@
 """Make demo.svg: the demo as it looks in a terminal, from a real run.
 
-    python docs/images/make_demo.py
+python docs/images/make_demo.py
 """
 
 from __future__ import annotations

@@ -61,6 +61,53 @@ def test_word_that_no_dictionary_knows_is_pronounced_and_heard(recognizer: Pocke
     assert words_of(heard.text) == ["what", "is", "a", "zorbitron"]
 
 
+class ImpatientToken(CancelToken):
+    """Is cancelled after it has been asked a number of times."""
+
+    __slots__ = ("asked", "patience")
+
+    def __init__(self, patience: int) -> None:
+        super().__init__()
+        self.asked, self.patience = 0, patience
+
+    @property
+    def cancelled(self) -> bool:
+        self.asked += 1
+        return self.asked > self.patience
+
+
+def test_cancellation_is_seen_between_two_pieces_of_a_segment(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt(["How old is the moon?"])
+    half_a_minute = np.tile(spoken("I think we should go home now", "en-us"), 15)
+    cancel = ImpatientToken(patience=5)
+    assert recognizer.transcribe(half_a_minute, cancel).text == ""
+    assert cancel.asked <= 10
+
+
+def test_segment_is_heard_alike_whatever_was_heard_before(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt([])
+    question = spoken("Where is the nearest train station?", "en-us+f3")
+    noise = (0.05 * np.random.default_rng(3).standard_normal(2 * RATE)).astype(np.float32)
+    alone = recognizer.transcribe(question, CancelToken())
+    for other in (noise, spoken("She bought a new car last week.", "en-us+m3")):
+        recognizer.transcribe(other, CancelToken())
+        assert recognizer.transcribe(question, CancelToken()) == alone
+
+
+def test_words_that_nobody_can_pronounce_are_left_out_and_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sottovoce.speech.asr.pocketsphinx._pronounce", lambda word: "")
+    opened = PocketsphinxRecognizer()
+    opened.adapt(["What is a zorbitron?", "How old is the moon?", "Zorbitron zorbitron!"])
+    opened.warm()
+    assert opened.transcribe(spoken("How old is the moon?", "en-us"), CancelToken()).text == "How old is the moon?"
+    opened.close()
+    (record,) = [record for record in caplog.records if "cannot be heard" in record.message]
+    assert record.fields == {"words": 1}  # type: ignore[attr-defined]
+    assert "zorbitron" not in caplog.text
+
+
 def test_language_that_it_does_not_know_is_refused() -> None:
     with pytest.raises(ConfigError, match="only 'en'"):
         PocketsphinxRecognizer(language="ru")
@@ -90,3 +137,14 @@ def test_real_recordings_are_heard_with_a_bank_that_holds_them(recognizer: Pocke
         audio, samplerate = soundfile.read(shared_data() / "speech" / row["file"], dtype="float32")
         assert samplerate == RATE
         assert recognizer.transcribe(audio, CancelToken()).text == row["transcript"]
+
+
+@pytest.mark.data
+def test_recorded_noise_gives_no_text(recognizer: PocketsphinxRecognizer) -> None:
+    import soundfile
+
+    for phrases in ([], ["What is in it?", "Who has to go?"]):
+        recognizer.adapt(phrases)
+        for row in manifest("noise"):
+            audio, _ = soundfile.read(shared_data() / "speech" / row["file"], dtype="float32")
+            assert recognizer.transcribe(audio, CancelToken()).text == "", row["file"]
