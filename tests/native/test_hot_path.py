@@ -18,6 +18,8 @@ import pytest
 
 pytest.importorskip("Cython", reason="Cython generates the C that is read here: pip install 'sottovoce[test]'")
 
+pytestmark = pytest.mark.slow  # every module is compiled to C once more
+
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "src" / "native"
 

@@ -168,12 +168,14 @@ def under_thread_sanitizer(folder: Path, *flags: str) -> subprocess.CompletedPro
     return result
 
 
+@pytest.mark.slow
 def test_thread_sanitizer_finds_no_race_in_the_ring(tmp_path: Path) -> None:
     result = under_thread_sanitizer(tmp_path)
     assert result.returncode == 0, result.stderr
     assert "0 wrong" in result.stdout
 
 
+@pytest.mark.slow
 def test_thread_sanitizer_reports_a_ring_without_order(tmp_path: Path) -> None:
     result = under_thread_sanitizer(tmp_path, "-DRELAXED", "-Wno-builtin-macro-redefined")
     assert "WARNING: ThreadSanitizer: data race" in result.stderr
