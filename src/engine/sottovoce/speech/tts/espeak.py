@@ -247,13 +247,13 @@ class _Engine:
             if utterance.stopped:
                 return
             self._busy = True
+        failure: BackendError | None = None
         try:
             self._synthesize(utterance)
         except BackendError as error:
-            utterance.finish(error)
-        else:
-            utterance.finish()
-        finally:
+            failure = error
+        finally:  # whatever happens, nobody waits for ever
+            utterance.finish(failure)
             self._end_turn()
 
     def stop(self, utterance: _Utterance) -> None:
