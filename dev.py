@@ -124,6 +124,20 @@ def source_hash(root: Path) -> str:
     return digest.hexdigest()
 
 
+def with_included(extras: set[str]) -> set[str]:
+    """The extras, and those that they include, as ``test`` includes ``sottovoce[offline]``."""
+    import tomllib  # not among the first lines: an old Python has to come as far as being told that it is old
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted, found = set(extras), set[str]()
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        own = [entry for entry in project["optional-dependencies"].get(name, []) if entry.startswith("sottovoce[")]
+        wanted |= {other for entry in own for other in entry[entry.index("[") + 1 : -1].split(",")} - found
+    return found
+
+
 def venv_program(name: str) -> Path:
     """Path of a program in the virtual environment."""
     folder, suffix = ("Scripts", ".exe") if sys.platform == "win32" else ("bin", "")
@@ -172,7 +186,7 @@ def install(extra: str) -> None:
     known = stamp.get("extras") if works else None
     had = {str(name) for name in known} if isinstance(known, list) else set()
     now = source_hash(ROOT)
-    if works and stamp.get("hash") == now and extra in had:
+    if works and stamp.get("hash") == now and extra in with_included(had):
         return
     check_compiler()
     if not works:

@@ -13,6 +13,16 @@ import pytest
 from tests.rules.sources import ROOT
 
 
+PROJECT = """
+[project]
+name = "sottovoce"
+optional-dependencies.app = ["click"]
+optional-dependencies.offline = ["sottovoce[app]", "speech"]
+optional-dependencies.test = ["sottovoce[offline]", "pytest"]
+optional-dependencies.bench = ["psutil"]
+"""
+
+
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """dev.py as a module, working on a small project in a folder of its own."""
@@ -22,8 +32,9 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "src").mkdir()
-    for name in ("pyproject.toml", "CMakeLists.txt", "src/a.py"):
+    for name in ("CMakeLists.txt", "src/a.py"):
         (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     for name, path in {"ROOT": ".", "VENV": ".venv", "STAMP": ".venv/stamp.json", "LOG": ".venv/log"}.items():
         monkeypatch.setattr(module, name, tmp_path / path)
     return module
@@ -52,10 +63,17 @@ def test_install_happens_once(dev: ModuleType, installed: list[str]) -> None:
 
 def test_install_again_after_a_change_keeps_earlier_extras(dev: ModuleType, installed: list[str]) -> None:
     dev.install("offline")
-    dev.install("test")
+    dev.install("bench")
     (dev.ROOT / "src" / "a.py").write_text("changed", encoding="utf-8")
     dev.install("offline")
-    assert installed == ["[offline]", "[offline,test]", "[offline,test]"]
+    assert installed == ["[offline]", "[bench,offline]", "[bench,offline]"]
+
+
+def test_extra_that_another_includes_needs_no_install(dev: ModuleType, installed: list[str]) -> None:
+    dev.install("test")
+    dev.install("offline")
+    dev.install("app")
+    assert installed == ["[test]"]
 
 
 def test_install_that_failed_is_tried_again(
