@@ -12,7 +12,6 @@ import pytest
 
 from tests.rules.sources import ROOT
 
-
 PROJECT = """
 [project]
 name = "sottovoce"
