@@ -176,6 +176,11 @@ class Lifecycle:
         self._limit_reported = False
 
     @property
+    def reason(self) -> str:
+        """Why the last stream was given up; empty before the first loss."""
+        return self._reason
+
+    @property
     def recreating(self) -> bool:
         return self.state is StreamState.RECREATING
 

@@ -29,13 +29,17 @@ _LEAST_WAIT_S, _MOST_WAIT_S = 0.002, 0.25
 
 @dataclass(frozen=True, slots=True)
 class RecorderSnapshot:
-    """A picture of a Recorder, taken without a lock on the audio path."""
+    """A picture of a Recorder, taken without a lock on the audio path.
+
+    ``backlog_s`` of at most ``buffer_s`` are captured and not read yet; ``overruns`` are frames that were lost.
+    """
 
     samplerate: int
     channels: int
     captured_s: float
     backlog_s: float
     overruns: int
+    buffer_s: float
     stream: StreamReport
 
 
@@ -238,6 +242,7 @@ class Recorder:
             captured_s=self._started_ring().written_frames / self._ring_samplerate,
             backlog_s=self.backlog_s,
             overruns=self._overruns(report.counters),
+            buffer_s=self.buffer_s,
             stream=report,
         )
 

@@ -42,7 +42,7 @@ class SourceOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
-    """A picture of a source; counters as the mixer keeps them."""
+    """A picture of a source; counters as the mixer keeps them. ``capacity_s`` is how much its ring holds."""
 
     samplerate: int
     channels: int
@@ -51,6 +51,7 @@ class SourceSnapshot:
     played_s: float
     paused: bool
     gain: float
+    capacity_s: float = 0.0
     counters: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -293,6 +294,7 @@ class PlayerSource:
             played_s=self.played_s,
             paused=native.paused,
             gain=native.gain,
+            capacity_s=(native.capacity_frames - self._reserve_frames) / native.samplerate,
             counters=native.counters(),
         )
 

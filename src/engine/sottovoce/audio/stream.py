@@ -118,6 +118,8 @@ class StreamKeeper:
         self._lock = threading.Lock()
         self._lifecycle = Lifecycle(config.policy, config.samplerate)
         self._streams: dict[int, _Live] = {}
+        #: Streams that are being closed; what they have counted still counts.
+        self._closing: list[_Live] = []
         self._retired_counters: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
         self._droppers: list[threading.Thread] = []
@@ -197,10 +199,12 @@ class StreamKeeper:
         with self._lock:
             lifecycle, live = self._lifecycle, self._live_locked()
             counters = Counter(self._retired_counters)
+            counted = [*self._closing, live] if live is not None else list(self._closing)
             state, generation, recreates = lifecycle.state, lifecycle.current_generation, lifecycle.recreates
             durations_ns, last_good = tuple(lifecycle.recreate_durations_ns), lifecycle.last_good
-        if live is not None:
-            counters.update(live.callback.counters())
+            reason = lifecycle.reason
+        for known in counted:
+            counters.update(known.callback.counters())
         return StreamReport(
             state=state,
             generation=generation,
@@ -213,6 +217,7 @@ class StreamKeeper:
             recreating=state is StreamState.RECREATING,
             recreates=recreates,
             recreate_durations_ns=durations_ns,
+            recreate_reason=reason,
             counters=dict(counters),
             callback=DurationStats.of(live.callback.durations) if live else DurationStats(),
             interval=DurationStats.of(live.callback.intervals) if live else DurationStats(),
@@ -348,6 +353,7 @@ class StreamKeeper:
             live = self._streams.pop(generation, None)
             if live is None:
                 return
+            self._closing.append(live)
             live.callback.retire()  # silent from here on, whatever the host goes on to do
             dropper = threading.Thread(
                 target=self._close_live, args=(live,), name=self._thread_name(f"drop-{generation}"), daemon=True
@@ -363,6 +369,8 @@ class StreamKeeper:
             except DeviceError as error:  # of a device that is gone; what matters is that the next step follows
                 _logger.debug("generation %d: %s", live.generation, error)
         with self._lock:
+            if live in self._closing:
+                self._closing.remove(live)
             self._retired_counters.update(live.callback.counters())
 
     def _wait_for_drops(self) -> None:
