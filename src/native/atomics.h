@@ -49,6 +49,18 @@ static inline int sv_try_take(uint64_t *flag) { return __atomic_exchange_n(flag,
 
 #endif
 
+/* The cache line of p is read soon. */
+#if defined(_MSC_VER)
+#if defined(_M_ARM64)
+static inline void sv_prefetch(const void *p) { __prefetch(p); }
+#else
+#include <xmmintrin.h>
+static inline void sv_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+#endif
+#else
+static inline void sv_prefetch(const void *p) { __builtin_prefetch(p); }
+#endif
+
 /* Gives back what sv_try_take took; a flag is never waited for. */
 static inline void sv_give_back(uint64_t *flag) { sv_store_release(flag, 0); }
 

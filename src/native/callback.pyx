@@ -69,12 +69,16 @@ cdef void _note_dac_delay(stream_state* stream, const PaStreamCallbackTimeInfo* 
 
 
 cdef void _count_report(stream_state* stream, const block_report* report) noexcept nogil:
-    sv_count(&stream.underruns, report.starved)
-    sv_count(&stream.starvations, report.starvations)
-    sv_count(&stream.idle_blocks, not report.sounded and not report.starved and not report.overlapped)
-    sv_count(&stream.overlaps, report.overlapped)
-    sv_count(&stream.scrubbed_samples, report.scrubbed_samples)
-    sv_count(&stream.resample_errors, report.resample_errors)
+    """Count what is not as in most blocks: what stays as it was is not touched."""
+    if not report.sounded and not report.starved and not report.overlapped:
+        sv_count(&stream.idle_blocks, 1)
+    if report.starved or report.starvations or report.overlapped:
+        sv_count(&stream.underruns, report.starved)
+        sv_count(&stream.starvations, report.starvations)
+        sv_count(&stream.overlaps, report.overlapped)
+    if report.scrubbed_samples or report.resample_errors:
+        sv_count(&stream.scrubbed_samples, report.scrubbed_samples)
+        sv_count(&stream.resample_errors, report.resample_errors)
 
 
 cdef void _add_report(block_report* total, const block_report* part) noexcept nogil:

@@ -8,8 +8,10 @@ ctypedef struct gain_ramp:
     uint32_t length
     uint32_t position
 
+cdef inline bint gain_moves(const gain_ramp* ramp) noexcept nogil:
+    return ramp.position < ramp.length
+
 cdef void gain_set(gain_ramp* ramp, float value) noexcept nogil
 cdef void gain_move(gain_ramp* ramp, float target, uint32_t frames) noexcept nogil
-cdef bint gain_moves(const gain_ramp* ramp) noexcept nogil
 cdef float gain_now(const gain_ramp* ramp) noexcept nogil
 cdef void gain_apply(gain_ramp* ramp, float* x, size_t frames, size_t channels) noexcept nogil

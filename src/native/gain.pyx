@@ -27,10 +27,6 @@ cdef void gain_move(gain_ramp* ramp, float target, uint32_t frames) noexcept nog
     ramp.position = 0
 
 
-cdef bint gain_moves(const gain_ramp* ramp) noexcept nogil:
-    return ramp.position < ramp.length
-
-
 cdef float gain_now(const gain_ramp* ramp) noexcept nogil:
     if ramp.position >= ramp.length:
         return ramp.target

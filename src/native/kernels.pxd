@@ -14,6 +14,7 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*int16_to_float32)(const int16_t* x, float* out, size_t samples) noexcept nogil
         void (*float32_to_int16)(const float* x, int16_t* out, size_t samples) noexcept nogil
         void (*add)(float* out, const float* x, size_t samples) noexcept nogil
+        void (*add_scaled)(float* out, const float* x, float gain, size_t samples) noexcept nogil
         void (*scale)(float* x, float gain, size_t samples) noexcept nogil
         void (*ramp)(float* x, size_t frames, size_t channels, float start, float slope, uint32_t first) noexcept nogil
         size_t (*scrub)(float* x, size_t samples) noexcept nogil

@@ -22,7 +22,17 @@ from .channels cimport channels_mix
 from .gain cimport gain_move
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .memory cimport sv_new
-from .source_core cimport SOURCE_MAX_CHANNELS, block_report, source_core, source_is_done, source_render, source_settle
+from .source_core cimport (
+    SOURCE_MAX_CHANNELS,
+    block_report,
+    source_add,
+    source_core,
+    source_is_done,
+    source_prefetch,
+    source_prefetch_content,
+    source_render,
+    source_settle,
+)
 from .telemetry cimport Histogram, sv_now_ns
 
 # Sources are rendered in pieces that stay in the first-level cache.
@@ -65,6 +75,13 @@ cdef void _render_piece(mixer_core* mixer, float* out, int64_t frames, uint64_t 
     cdef int place
     for place in range(mixer.active):
         source = mixer.sources[place]
+        if place + 1 < mixer.active:
+            source_prefetch_content(mixer.sources[place + 1], frames)
+        if place + 2 < mixer.active:
+            source_prefetch(mixer.sources[place + 2])
+        if source.channels == mixer.channels and source_add(source, out, frames):
+            report.sounded = True
+            continue
         if not source_render(source, mixer.content, frames, now_ns, report):
             continue
         report.sounded = True
@@ -77,11 +94,14 @@ cdef void _render_piece(mixer_core* mixer, float* out, int64_t frames, uint64_t 
 
 cdef void _count_block(mixer_core* mixer, int64_t frames, const block_report* report) noexcept nogil:
     sv_count(&mixer.blocks, 1)
-    sv_count(&mixer.underruns, report.starved)
-    sv_count(&mixer.starvations, report.starvations)
-    sv_count(&mixer.idle_blocks, not report.sounded and not report.starved)
-    sv_count(&mixer.scrubbed_samples, report.scrubbed_samples)
-    sv_count(&mixer.resample_errors, report.resample_errors)
+    if not report.sounded and not report.starved:
+        sv_count(&mixer.idle_blocks, 1)
+    if report.starved or report.starvations:
+        sv_count(&mixer.underruns, report.starved)
+        sv_count(&mixer.starvations, report.starvations)
+    if report.scrubbed_samples or report.resample_errors:
+        sv_count(&mixer.scrubbed_samples, report.scrubbed_samples)
+        sv_count(&mixer.resample_errors, report.resample_errors)
     sv_store_release(&mixer.rendered_frames, sv_load_relaxed(&mixer.rendered_frames) + frames)
 
 
@@ -94,9 +114,11 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
     cdef int64_t done = 0, part
     cdef int place
     memset(report, 0, sizeof(report[0]))
+    report.overlapped = not sv_try_take(&mixer.taken)
+    if not report.overlapped and mixer.active > 0:  # only whoever has the mixer may look at its sources
+        source_prefetch_content(mixer.sources[0], min(<int64_t> _PIECE_FRAMES, frames))
     memset(out, 0, frames * mixer.channels * sizeof(float))
-    if not sv_try_take(&mixer.taken):
-        report.overlapped = True
+    if report.overlapped:
         return
     sv_store_relaxed(&mixer.last_ns, now_ns)
     _drain_commands(mixer)

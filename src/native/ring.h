@@ -14,6 +14,9 @@
 
 #include "atomics.h"
 
+/* What sv_ring_prefetch asks for at a time: the samples of one cache line of x86-64. */
+enum { SV_PREFETCH_SAMPLES = 64 / sizeof(float) };
+
 typedef struct {
     float *data;
     uint64_t capacity; /* frames, a power of two */
@@ -89,6 +92,14 @@ static inline uint64_t sv_ring_ready(sv_ring *ring, uint64_t enough) {
 /* The oldest frames, in place; at most sv_ring_ready of them. */
 static inline sv_ring_span sv_ring_read_span(const sv_ring *ring, uint64_t frames) {
     return sv_ring_span_at(ring, sv_load_relaxed(&ring->tail), frames);
+}
+
+/* The oldest frames are read soon: asking for their cache lines ahead hides most of the time that they take to come. */
+static inline void sv_ring_prefetch(const sv_ring *ring, uint64_t frames) {
+    const sv_ring_span span = sv_ring_read_span(ring, frames < ring->capacity ? frames : ring->capacity);
+    const uint64_t first = span.first_frames * ring->channels, second = span.second_frames * ring->channels;
+    for (uint64_t i = 0; i < first; i += SV_PREFETCH_SAMPLES) sv_prefetch(span.first + i);
+    for (uint64_t i = 0; i < second; i += SV_PREFETCH_SAMPLES) sv_prefetch(span.second + i);
 }
 
 /* Gives the room of the oldest frames back to the producer. */

@@ -21,6 +21,7 @@ cdef extern from "ring.h" nogil:
     uint64_t sv_ring_write(sv_ring* ring, const float* x, uint64_t frames) noexcept
     uint64_t sv_ring_ready(sv_ring* ring, uint64_t enough) noexcept
     sv_ring_span sv_ring_read_span(const sv_ring* ring, uint64_t frames) noexcept
+    void sv_ring_prefetch(const sv_ring* ring, uint64_t frames) noexcept
     void sv_ring_read_done(sv_ring* ring, uint64_t frames) noexcept
     uint64_t sv_ring_read(sv_ring* ring, float* out, uint64_t frames) noexcept
     uint64_t sv_ring_queued(const sv_ring* ring) noexcept

@@ -42,10 +42,8 @@ ctypedef struct source_core:
     uint64_t starvations
     uint64_t starved_frames
     char pad_1[128]
-    # The callback's own.
+    # The callback's own: what every block needs is together.
     sv_ring* ring
-    sv_histogram* flush_latency
-    uint64_t prebuffer_frames
     uint32_t channels
     uint32_t fade_frames
     bint resamples
@@ -54,9 +52,14 @@ ctypedef struct source_core:
     source_phase phase
     gain_ramp gain
     gain_ramp envelope
-    linear_state linear
     float hold[SOURCE_MAX_CHANNELS]
+    uint64_t prebuffer_frames
+    sv_histogram* flush_latency
+    linear_state linear
 
+cdef void source_prefetch(const source_core* source) noexcept nogil
+cdef void source_prefetch_content(const source_core* source, int64_t frames) noexcept nogil
+cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept nogil
 cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
                         block_report* report) noexcept nogil
 cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil

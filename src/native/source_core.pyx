@@ -10,10 +10,25 @@ Realtime: yes, all of it. Thread: callback.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .atomics cimport (
+    sv_count,
+    sv_load_acquire,
+    sv_load_relaxed,
+    sv_prefetch,
+    sv_store_relaxed,
+    sv_store_release,
+)
 from .gain cimport gain_apply, gain_move, gain_moves, gain_set
+from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .resample cimport linear_flush, linear_in_frames, linear_process, linear_reset
-from .ring cimport sv_ring_queued, sv_ring_read_done, sv_ring_read_span, sv_ring_ready, sv_ring_span
+from .ring cimport (
+    sv_ring_prefetch,
+    sv_ring_queued,
+    sv_ring_read_done,
+    sv_ring_read_span,
+    sv_ring_ready,
+    sv_ring_span,
+)
 from .telemetry cimport sv_histogram_record, sv_now_ns
 
 
@@ -152,6 +167,59 @@ cdef bint _leave_silence(source_core* source, bint flushing, uint64_t now_ns) no
     return True
 
 
+cdef void source_prefetch(const source_core* source) noexcept nogil:
+    """Ask for what a block needs of a source, beside its content. Realtime: yes. Thread: callback."""
+    sv_prefetch(&source.generation)
+    sv_prefetch(&source.acknowledged)
+    sv_prefetch(&source.ring)
+    sv_prefetch(&source.envelope)
+    sv_prefetch(source.ring)
+    sv_prefetch(&source.ring.head)
+    sv_prefetch(&source.ring.tail)
+
+
+cdef void source_prefetch_content(const source_core* source, int64_t frames) noexcept nogil:
+    """Ask for the next frames of the content. Realtime: yes. Thread: callback."""
+    if source.phase == SOURCE_PLAYING and not source.resamples:
+        sv_ring_prefetch(source.ring, frames)
+
+
+cdef void _add(const source_core* source, float* out, const float* x, uint64_t frames) noexcept nogil:
+    cdef size_t samples = frames * source.channels
+    if source.gain.target == 1.0:
+        sv_kernels_active.add(out, x, samples)
+    else:
+        sv_kernels_active.add_scaled(out, x, source.gain.target, samples)
+
+
+cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept nogil:
+    """Add frames straight from the ring to what is in out, if the source simply plays on all through; else do nothing.
+
+    Gives the bits that source_render and an addition give, in half the time: no copy is made. Realtime: yes.
+
+    Thread: callback.
+    """
+    cdef sv_ring_span span
+    cdef size_t last
+    if (source.phase != SOURCE_PLAYING or source.resamples or source.pausing or source.leaving
+            or source.envelope.target != 1.0 or gain_moves(&source.envelope) or gain_moves(&source.gain)
+            or _is_flushing(source) or source.first_tag != source.acknowledged + 1
+            or sv_ring_ready(source.ring, frames) < <uint64_t> frames):
+        return False
+    span = sv_ring_read_span(source.ring, frames)
+    _add(source, out, span.first, span.first_frames)
+    if span.second_frames:
+        _add(source, out + span.first_frames * source.channels, span.second, span.second_frames)
+        last = (span.second_frames - 1) * source.channels
+        memcpy(source.hold, span.second + last, source.channels * sizeof(float))
+    else:
+        last = (span.first_frames - 1) * source.channels
+        memcpy(source.hold, span.first + last, source.channels * sizeof(float))
+    sv_ring_read_done(source.ring, frames)
+    sv_count(&source.consumed_frames, frames)
+    return True
+
+
 cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
                         block_report* report) noexcept nogil:
     """Fill frames with what the source has to say; False, and nothing written, if it is silent all through.
@@ -203,3 +271,6 @@ cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil:
 cdef bint source_is_done(const source_core* source) noexcept nogil:
     """True once a source that is to leave no longer sounds. Realtime: yes. Thread: callback."""
     return source.leaving and _is_silent(source, True)
+
+
+sv_kernels_select_from_environment()

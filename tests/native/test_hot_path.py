@@ -118,9 +118,9 @@ def test_callbacks_reach_nothing_that_is_forbidden(generated: dict[str, str]) ->
 
 def test_search_follows_calls_through_all_parts(generated: dict[str, str]) -> None:
     reached = reach(generated, [full_name(generated, name) for name in CALLBACKS])
-    kernels = {"add", "scale", "ramp", "scrub", "linear", "mono_to_stereo", "stereo_to_mono"}
+    kernels = {"add", "add_scaled", "scale", "ramp", "scrub", "linear", "mono_to_stereo", "stereo_to_mono"}
     assert kernels <= reached.functions  # called through a table, by these names
-    parts = ("mixer_render", "source_render", "linear_process", "gain_apply", "channels_mix")
+    parts = ("mixer_render", "source_render", "source_add", "linear_process", "gain_apply", "channels_mix")
     assert {full_name(generated, part) for part in parts} <= reached.functions
     assert {"sv_ring_write", "sv_ring_ready", "sv_commands_pop", "sv_histogram_record"} <= reached.functions
 

@@ -40,7 +40,15 @@ for frames in (1, 7, 8, 9, 31, 64, 100, 1000):
         source.write(x, 0)
         y = np.empty((frames, count), np.float32)
         mixed.render_into(y)
-        for array in (whole, back, ramped, other, y):
+        settled = mixer.Mixer(48000, count)
+        straight = [settled.add_source(48000, count, 1024) for _ in range(2)]
+        straight[1].set_gain(0.3, 0.0)
+        summed = np.empty((4 * frames, count), np.float32)
+        for block in np.split(summed, 4):
+            for source in straight:
+                source.write(back, 0)
+            settled.render_into(block)
+        for array in (whole, back, ramped, other, y, summed):
             digest.update(array.tobytes())
 print(convert.isa(), digest.hexdigest())
 """

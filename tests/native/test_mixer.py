@@ -70,6 +70,29 @@ def test_sources_are_summed_and_their_channels_mapped() -> None:
     np.testing.assert_allclose(render(mixer, 500), left_and_right + mono, atol=1e-7)
 
 
+@given(st.integers(1, 600), st.integers(1, 3), st.floats(0.0, 2.0, width=32), st.sampled_from([0.0, 0.01]))
+@settings(deadline=None)
+def test_sum_has_the_bits_of_products_rounded_then_added(
+    blocksize: int, channels: int, gain: float, ramp_s: float
+) -> None:
+    """A block is added straight from the ring, or over a copy (in a ramp, at the start): the bits are the same."""
+    mixer = Mixer(RATE, channels, undriven_s=NEVER_S)
+    signals = [noise(5000, channels, seed=seed, level=0.2) for seed in (0, 1)]
+    sources = [mixer.add_source(RATE, channels, 1024) for _ in signals]
+    sources[1].set_gain(gain, ramp_s)
+    gains = np.full(5000, np.float32(gain))
+    moving = round(ramp_s * RATE)
+    slope = (np.float32(gain) - np.float32(1)) / np.float32(moving) if moving else np.float32(0)
+    gains[:moving] = np.float32(1) + slope * np.arange(1, moving + 1, dtype=np.float32)
+    parts = []
+    for start in range(0, 5000, blocksize):
+        for x, source in zip(signals, sources, strict=True):
+            source.write(x[start : start + blocksize], 0)
+        parts.append(render(mixer, len(signals[0][start : start + blocksize]), blocksize))
+    expected = signals[0] + signals[1] * gains[:, None]
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
 def test_sum_is_clipped_and_nan_and_infinity_never_leave() -> None:
     x = np.full((100, 1), 0.25, np.float32)
     x[10], x[20], x[30], x[40] = np.nan, np.inf, -np.inf, 7.0

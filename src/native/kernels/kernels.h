@@ -37,6 +37,9 @@ typedef struct {
     /* out += x */
     void (*add)(float *SV_RESTRICT out, const float *SV_RESTRICT x, size_t samples);
 
+    /* out += x * gain; the product is rounded before the sum, as by `scale` and `add` one after the other */
+    void (*add_scaled)(float *SV_RESTRICT out, const float *SV_RESTRICT x, float gain, size_t samples);
+
     /* x *= gain */
     void (*scale)(float *x, float gain, size_t samples);
 

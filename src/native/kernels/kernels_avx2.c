@@ -151,12 +151,12 @@ static void linear_avx2(const float *SV_RESTRICT x, float *SV_RESTRICT out, size
 }
 
 const sv_kernels sv_kernels_avx2 = {
-    "avx2", int16_to_float32_avx2, float32_to_int16_avx2, add,           scale,
-    ramp,   scrub,                 mono_to_stereo,        stereo_to_mono, linear_avx2,
+    "avx2", int16_to_float32_avx2, float32_to_int16_avx2, add, add_scaled, scale,
+    ramp, scrub, mono_to_stereo, stereo_to_mono, linear_avx2,
 };
 
 const sv_kernels sv_kernels_avx512 = {
-    "avx512", int16_to_float32_avx2, float32_to_int16_avx2, add,           scale,
-    ramp,   scrub,                 mono_to_stereo,        stereo_to_mono, linear_avx2,
+    "avx512", int16_to_float32_avx2, float32_to_int16_avx2, add, add_scaled, scale,
+    ramp, scrub, mono_to_stereo, stereo_to_mono, linear_avx2,
 };
 #endif

@@ -27,6 +27,6 @@ static void float32_to_int16_sse2(const float *SV_RESTRICT x, int16_t *SV_RESTRI
 #endif
 
 const sv_kernels sv_kernels_baseline = {
-    "baseline", int16_to_float32, FLOAT32_TO_INT16, add,           scale,
-    ramp,       scrub,            mono_to_stereo,   stereo_to_mono, linear,
+    "baseline", int16_to_float32, FLOAT32_TO_INT16, add, add_scaled, scale,
+    ramp, scrub, mono_to_stereo, stereo_to_mono, linear,
 };

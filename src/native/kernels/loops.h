@@ -28,6 +28,10 @@ static void add(float *SV_RESTRICT out, const float *SV_RESTRICT x, size_t sampl
     for (size_t i = 0; i < samples; i++) out[i] += x[i];
 }
 
+static void add_scaled(float *SV_RESTRICT out, const float *SV_RESTRICT x, float gain, size_t samples) {
+    for (size_t i = 0; i < samples; i++) out[i] += x[i] * gain; /* never contracted: see -ffp-contract in CMakeLists.txt */
+}
+
 static void scale(float *x, float gain, size_t samples) {
     for (size_t i = 0; i < samples; i++) x[i] *= gain;
 }
