@@ -166,6 +166,19 @@ def test_arrays_that_are_not_contiguous_or_read_only_are_taken(quality: Quality)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
+def test_arrays_that_are_not_aligned_are_taken(quality: Quality) -> None:
+    x = noise(500)[:, 0]
+    expected = Resampler(24000, 48000, quality=quality).process(x)
+    shifted = np.frombuffer(b"." + x.tobytes(), np.uint8)[1:].view(np.float32)
+    assert not shifted.flags.aligned
+    assert np.array_equal(Resampler(24000, 48000, quality=quality).process(shifted), expected)
+
+
+def test_process_takes_its_argument_by_name() -> None:
+    assert Resampler(24000, 48000).process(x=noise(500)).shape[1] == 1
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
 def test_mono_is_duplicated(quality: Quality) -> None:
     y = run(Resampler(24000, 48000, 2, quality), noise(2000, 1), [])
     assert y.shape == (4000, 2)

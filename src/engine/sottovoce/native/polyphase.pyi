@@ -17,6 +17,7 @@ class StreamResampler:
         channels: int,
         quality: str,
         on_int16: Callable[[], object] | None = None,
+        adapt: Callable[[_Audio], _Audio] | None = None,
     ) -> Self: ...
     @property
     def latency_frames(self) -> float: ...
