@@ -133,6 +133,10 @@ class ProbedHost:
             )
         )
 
+    @property
+    def way(self) -> str:
+        return self.host.way
+
     def devices(self) -> tuple[Device, ...]:
         return self.host.devices()
 

@@ -100,6 +100,8 @@ class FakeStream:
 class FakeHost:
     """Devices, and streams on them."""
 
+    way = "fake"
+
     def __init__(self, *devices: Device) -> None:
         self.listed = devices or (make_device(0, "first", default=True), make_device(1, "second"))
         self.streams: list[FakeStream] = []

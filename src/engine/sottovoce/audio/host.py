@@ -51,10 +51,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What a stream is to be opened with; the addresses are those of compiled functions and their state."""
+    """What a stream is to be opened with; the addresses are those of compiled functions and their state.
+
+    ``device_name`` is what the list said of ``device_id``: should the list have been renewed since, the host refuses
+    to open another device in its place.
+    """
 
     kind: Kind
     device_id: int
+    device_name: str
     samplerate: int
     channels: int
     blocksize: int
@@ -107,6 +112,11 @@ class Host(Protocol):
         ...
 
     def open(self, request: StreamRequest) -> HostStream: ...
+
+    @property
+    def way(self) -> str:
+        """How it is reached, where there is more than one way; else nothing."""
+        ...
 
     def abandon(self) -> None:
         """A stream is given up while the host hangs: from now on, nothing may wait for the host at exit."""

@@ -302,6 +302,7 @@ class StreamKeeper:
             request = StreamRequest(
                 kind=config.kind,
                 device_id=device.id,
+                device_name=device.name,
                 samplerate=samplerate,
                 channels=channels,
                 blocksize=config.blocksize,
