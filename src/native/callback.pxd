@@ -19,6 +19,7 @@ ctypedef struct stream_state:
     uint64_t retired           # written by the engine; all the rest by the callback
     char pad[128]
     uint64_t finished
+    uint64_t thread            # that the blocks come on
     uint64_t last_block_ns
     uint64_t dac_delay_ns
     uint64_t blocks
@@ -62,6 +63,11 @@ ctypedef struct capture_state:
     float* content             # one piece as it came
     float* mixed               # the same at the ring's channels
     float* resampled           # the same at the ring's samplerate
+
+
+cdef extern from "thread.h" nogil:
+    uint64_t sv_thread_self() noexcept
+    int sv_thread_priority(uint64_t thread) noexcept
 
 
 cdef class StreamCallback:

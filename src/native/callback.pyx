@@ -44,6 +44,8 @@ cdef void _begin(stream_state* stream, uint64_t now_ns, PaStreamCallbackFlags fl
     cdef uint64_t last_ns = sv_load_relaxed(&stream.last_block_ns)
     if last_ns:
         sv_histogram_record(stream.intervals, now_ns - last_ns)
+    else:
+        sv_store_relaxed(&stream.thread, sv_thread_self())
     sv_store_relaxed(&stream.last_block_ns, now_ns)
     if flags:
         sv_count(&stream.pa_input_underflows, (flags & _INPUT_UNDERFLOW) != 0)
@@ -271,6 +273,18 @@ cdef class StreamCallback:
     def last_block_ns(self):
         """When the newest block began, on the clock of ``time.monotonic_ns``; 0 before the first."""
         return sv_load_relaxed(&self.stream.last_block_ns)
+
+    def priority(self):
+        """How the thread of the blocks is scheduled, as the system says; only while the stream is not being closed.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        int
+            1 to 99 in realtime, 0 not so, -1 if there was no block yet or the system does not tell.
+        """
+        return sv_thread_priority(sv_load_relaxed(&self.stream.thread))
 
     def retire(self):
         """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from sottovoce.app.config import ConfigProblems, Loaded, Origin, Override, load
 from sottovoce.app.reference import settings
-from sottovoce.app.settings import Config
+from sottovoce.app.settings import AudioSettings, Config
+from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.portaudio import WantedWay
 from sottovoce.core.errors import ConfigError
+from sottovoce.native.mixer import MAX_BLOCKSIZE
 
 
 @pytest.fixture
@@ -216,3 +220,20 @@ def test_any_file_is_read_or_refused_with_its_name(tmp_path_factory: pytest.Temp
     except ConfigProblems as error:
         names = [problem.origin.name for problem in error.problems]
     assert set(names) == {str(file)}
+
+
+def test_settings_and_engine_agree_on_what_is_allowed() -> None:
+    audio = AudioSettings()
+    policy = LifecyclePolicy()
+    for name in ("device_query_cooldown_s", "max_recreate_per_minute", "slow_recreate_s", "hung_recreate_s"):
+        assert getattr(audio, name) == getattr(policy, name), "one default"
+        limits = AudioSettings.model_json_schema()["properties"][name]
+        least, most = limits["minimum"], limits["maximum"]
+        for value in (least, most):
+            LifecyclePolicy(**{name: value})
+        for value in (least - 1, most + 1):
+            with pytest.raises(ConfigError, match=rf"{name} is {value}; allowed: "):
+                LifecyclePolicy(**{name: value})
+    assert AudioSettings.model_json_schema()["properties"]["blocksize"]["minimum"] == 1
+    assert AudioSettings.model_json_schema()["properties"]["blocksize"]["maximum"] == MAX_BLOCKSIZE
+    assert get_args(WantedWay) == get_args(AudioSettings.model_fields["portaudio"].annotation)

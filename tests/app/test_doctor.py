@@ -17,6 +17,9 @@ from sottovoce.app import doctor, system_packages
 from sottovoce.app.doctor import Check, exit_code
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.app.system_packages import PORTAUDIO, pip_install, system_install
+from sottovoce.audio import priority
+from sottovoce.audio.portaudio import choose_way
+from sottovoce.audio.priority import PriorityGrant
 from tests.app.conftest import Result
 
 Cli = Callable[..., Result]
@@ -172,3 +175,28 @@ def test_a_python_package_is_installed_into_this_environment(monkeypatch: pytest
     monkeypatch.setattr(system_packages.shutil, "which", lambda name: "/usr/bin/uv" if name == "uv" else None)
     monkeypatch.setattr(system_packages.importlib.util, "find_spec", lambda name: None)
     assert pip_install("x") == "uv pip install --python '/opt/my python/bin/python' x"
+
+
+@pytest.mark.parametrize(
+    ("grant", "state", "detail"),
+    [
+        (PriorityGrant(True, 99), "ok", "up to 99"),
+        (PriorityGrant(False, reason="RLIMIT_RTPRIO is 0"), "warning", "RLIMIT_RTPRIO is 0"),
+        (PriorityGrant(None, reason="the system does it"), "ok", "the system does it"),
+    ],
+)
+def test_realtime_priority_is_looked_at(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, grant: PriorityGrant, state: str, detail: str
+) -> None:
+    monkeypatch.setattr(priority, "priority_grant", lambda: grant)
+    row = examine(cli)[1]["realtime priority"]
+    assert row["state"] == state
+    assert detail in row["detail"]
+    assert ("rtprio" in row["mend"]) == (state == "warning")
+
+
+@pytest.mark.parametrize("way", ["sounddevice", "ctypes"])
+def test_the_way_into_portaudio_is_shown(cli: Cli, way: str) -> None:
+    found = examine(cli, "--set", f"audio.portaudio={way}")[1]["PortAudio"]
+    assert found["detail"].endswith(f"streams opened by {way}") or found["state"] == "warning"
+    choose_way("auto")

@@ -55,6 +55,9 @@ class FakeCallback:
         """No block arrives from now on."""
         self._silent_since_ns = time.monotonic_ns()
 
+    def priority(self) -> int:
+        return 7
+
     def retire(self) -> None:
         self.retired = True
 

@@ -81,7 +81,8 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         return
     config = loaded.config if loaded is not None else _defaults()
     looks: dict[str, Callable[[str], Check]] = {
-        "PortAudio": _portaudio,
+        "PortAudio": lambda name: _portaudio(name, config),
+        "realtime priority": _priority,
         "earpiece": lambda name: _device(name, config, "output"),
         "microphone": lambda name: _device(name, config, "input"),
         "voice detector": lambda name: _vad(name, config),
@@ -145,18 +146,30 @@ def _defaults() -> Config:
     return Config()
 
 
-def _portaudio(name: str) -> Check:
-    from sottovoce.audio.portaudio import portaudio_status
+def _portaudio(name: str, config: Config) -> Check:
+    from sottovoce.audio.portaudio import choose_way, portaudio_status
 
+    choose_way(config.audio.portaudio)
     status = portaudio_status()
     if status.available:
         version = status.version.removeprefix("PortAudio ").partition(",")[0]
-        return Check(name, "ok", f"{version}, {status.library}")
+        return Check(name, "ok", f"{version}, {status.library}, streams opened by {status.way}")
     return Check(name, "warning", status.problem, _portaudio_mend(status.hint))
 
 
 def _portaudio_mend(hint: str) -> str:
     return system_install(PORTAUDIO) if sys.platform.startswith("linux") and "portaudio" in hint else hint
+
+
+def _priority(name: str) -> Check:
+    from sottovoce.audio.priority import GRANT_HINT, priority_grant
+
+    grant = priority_grant()
+    if grant.granted is None:
+        return Check(name, "ok", grant.reason)
+    if grant.granted:
+        return Check(name, "ok", f"granted to audio threads, up to {grant.most}")
+    return Check(name, "warning", f"refused ({grant.reason}); a busy machine may cut the sound", GRANT_HINT)
 
 
 def _device(name: str, config: Config, kind: Literal["input", "output"]) -> Check:

@@ -82,7 +82,12 @@ class AudioSettings(Section):
 
     input: Device = Field(default=None, description="Device to listen to, or the default of the system.")
     output: Device = Field(default=None, description="Device to speak to, or the default of the system.")
-    blocksize: int = Field(default=256, ge=0, le=8192, description="Frames of one callback; 0 lets the device choose.")
+    portaudio: Literal["auto", "sounddevice", "ctypes"] = Field(
+        default="auto",
+        description="How streams are opened: by the stream class of sounddevice, by the C functions of the library it "
+        'brings ("ctypes"), or by the former unless it has changed ("auto").',
+    )
+    blocksize: int = Field(default=256, ge=1, le=16384, description="Frames of one callback.")
     latency: Latency = Field(
         default="high",
         description='Latency asked of the device: "low" answers some 20 ms sooner, "high" bears a busier machine.',
@@ -99,10 +104,16 @@ class AudioSettings(Section):
         default=0.5, ge=0, le=60, description="Seconds until devices are asked for again when none was found."
     )
     max_recreate_per_minute: int = Field(
-        default=20,
+        default=30,
         ge=1,
-        le=600,
+        le=100_000,
         description="How often a stream may be made anew in a minute when devices come and go.",
+    )
+    slow_recreate_s: float = Field(
+        default=1.0, ge=0.001, le=60, description="Making a stream anew is warned about when it takes longer (seconds)."
+    )
+    hung_recreate_s: float = Field(
+        default=5.0, ge=0.001, le=60, description="Making a stream anew is given up when it takes longer (seconds)."
     )
     playback_gain_db: float = Field(
         default=0.0, ge=-60, le=12, description="Loudness of everything that is played, in dB; 0 leaves it as it is."

@@ -13,6 +13,7 @@ from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.player import Player
+from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.recorder import Recorder
 from sottovoce.audio.source import PlayerSource
 from sottovoce.core.errors import NotesError
@@ -104,6 +105,7 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
 def open_player(config: Config) -> Player:
     """The output that the settings name; not started yet."""
     audio = config.audio
+    choose_way(audio.portaudio)
     return Player(
         PLAYER_SAMPLERATE,
         2,
@@ -126,6 +128,7 @@ def open_voice(config: Config, player: Player, samplerate: int) -> PlayerSource:
 def open_recorder(config: Config) -> Recorder:
     """The input that the settings name, at :data:`EAR_SAMPLERATE`; not started yet."""
     audio = config.audio
+    choose_way(audio.portaudio)
     return Recorder(
         EAR_SAMPLERATE,
         1,
@@ -139,7 +142,10 @@ def open_recorder(config: Config) -> Recorder:
 def _policy(config: Config) -> LifecyclePolicy:
     audio = config.audio
     return LifecyclePolicy(
-        device_query_cooldown_s=audio.device_query_cooldown_s, max_recreate_per_minute=audio.max_recreate_per_minute
+        device_query_cooldown_s=audio.device_query_cooldown_s,
+        max_recreate_per_minute=audio.max_recreate_per_minute,
+        slow_recreate_s=audio.slow_recreate_s,
+        hung_recreate_s=audio.hung_recreate_s,
     )
 
 

@@ -25,6 +25,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from sottovoce.audio.devices import KnownDevice, detect_change
+from sottovoce.core.errors import ConfigError
 
 _NS = 1_000_000_000
 
@@ -39,6 +40,17 @@ class StreamState(Enum):
     LOST = "lost"
 
 
+#: Name, least and most of each policy.
+_POLICY_LIMITS = (
+    ("device_query_cooldown_s", 0.0, 60.0),
+    ("max_recreate_per_minute", 1, 100_000),
+    ("slow_recreate_s", 0.001, 60.0),
+    ("hung_recreate_s", 0.001, 60.0),
+    ("settled_after_s", 0.0, 600.0),
+    ("failure_log_interval_s", 0.0, 600.0),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LifecyclePolicy:
     """How eagerly a stream is mended (SPEC A12, A14, A15); every ``_s`` in seconds."""
@@ -51,6 +63,12 @@ class LifecyclePolicy:
     #: a suspended device still takes.
     settled_after_s: float = 5.0
     failure_log_interval_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        for key, least, most in _POLICY_LIMITS:
+            value = getattr(self, key)
+            if not least <= value <= most:
+                raise ConfigError(f"{key} is {value!r}; allowed: {least:g} to {most:g}", key=key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sottovoce.audio.lifecycle import StreamState
+from sottovoce.audio.priority import ThreadPriority
 from sottovoce.native.telemetry import Histogram
 
 
@@ -76,3 +77,7 @@ class StreamReport:
     callback: DurationStats = field(default_factory=DurationStats)
     interval: DurationStats = field(default_factory=DurationStats)
     resampling: DurationStats = field(default_factory=DurationStats)
+    #: How the thread of the callback is scheduled.
+    priority: ThreadPriority = field(default_factory=ThreadPriority)
+    #: How the host was entered, where there is more than one way.
+    way: str = ""

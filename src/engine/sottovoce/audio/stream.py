@@ -41,6 +41,7 @@ from sottovoce.audio.lifecycle import (
     Watchdog,
 )
 from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try
+from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
@@ -72,6 +73,7 @@ class StreamCallback(Protocol):
     def intervals(self) -> Histogram: ...
     @property
     def resampling(self) -> Histogram: ...
+    def priority(self) -> int: ...
     def retire(self) -> None: ...
     def counters(self) -> dict[str, int]: ...
 
@@ -203,6 +205,8 @@ class StreamKeeper:
             state, generation, recreates = lifecycle.state, lifecycle.current_generation, lifecycle.recreates
             durations_ns, last_good = tuple(lifecycle.recreate_durations_ns), lifecycle.last_good
             reason = lifecycle.reason
+            # under the lock: once the stream is being closed, nobody may ask for its thread any more
+            priority = live.callback.priority() if live else -1
         for known in counted:
             counters.update(known.callback.counters())
         return StreamReport(
@@ -222,6 +226,8 @@ class StreamKeeper:
             callback=DurationStats.of(live.callback.durations) if live else DurationStats(),
             interval=DurationStats.of(live.callback.intervals) if live else DurationStats(),
             resampling=DurationStats.of(live.callback.resampling) if live else DurationStats(),
+            priority=ThreadPriority.of(priority),
+            way=self._host.way,
         )
 
     def _live_locked(self) -> _Live | None:
