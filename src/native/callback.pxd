@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from .meter cimport sv_meter
 from .mixer cimport Mixer
 from .mixer_core cimport mixer_core
 from .resample cimport linear_state
@@ -40,6 +41,7 @@ ctypedef struct stream_state:
     uint64_t pa_output_underflows
     uint64_t pa_output_overflows
     uint64_t pa_priming_blocks
+    sv_meter meter
     sv_histogram* durations
     sv_histogram* intervals
     sv_histogram* resampling
@@ -77,7 +79,7 @@ cdef class StreamCallback:
     cdef readonly Histogram resampling
     cdef readonly object generation
 
-    cdef int connect(self, stream_state* stream, object generation) except -1
+    cdef int connect(self, stream_state* stream, object generation, int samplerate) except -1
 
 
 cdef class PlaybackCallback(StreamCallback):

@@ -8,6 +8,7 @@ The object of a callback must stay alive until its stream is closed: PortAudio h
 """
 
 cimport cython
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -15,8 +16,9 @@ from libc.string cimport memcpy, memset
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
-from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .kernels cimport sv_kernels_active, sv_level, sv_kernels_select_from_environment
 from .memory cimport sv_new
+from .meter cimport sv_meter_note, sv_meter_read
 from .mixer cimport Mixer
 from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_render
 from .resample cimport RESAMPLE_MAX_CHANNELS, linear_in_frames, linear_init, linear_process
@@ -91,6 +93,9 @@ cdef void _add_report(block_report* total, const block_report* part) noexcept no
     total.scrubbed_samples += part.scrubbed_samples
     total.resample_errors += part.resample_errors
     total.resample_ns += part.resample_ns
+    total.samples += part.samples
+    total.level.squares += part.level.squares
+    total.level.peak = max(total.level.peak, part.level.peak)
 
 
 cdef int64_t _convert_piece(playback_state* state, float* out, int64_t frames, uint64_t now_ns,
@@ -147,6 +152,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
     else:
         mixer_render(state.mixer, <float*> output, frames, now_ns, &report)
     _count_report(stream, &report)
+    sv_meter_note(&stream.meter, frames, report.samples, &report.level)
     _finish(stream, now_ns, frames, report.resample_ns)
     return _CONTINUE
 
@@ -185,6 +191,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
     cdef const float* x = <const float*> input
     cdef uint64_t now_ns, resample_ns = 0
     cdef int64_t left = frames, part
+    cdef sv_level level
     if sv_load_acquire(&stream.retired):
         sv_count(&stream.generation_mismatches, 1)
         return _CONTINUE
@@ -193,10 +200,11 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
         return _CONTINUE
     now_ns = sv_now_ns()
     _begin(stream, now_ns, flags)
+    memset(&level, 0, sizeof(level))
     while left > 0:
         part = min(left, <int64_t> _PIECE_FRAMES)
         memcpy(state.content, x, part * state.channels * sizeof(float))
-        sv_count(&stream.scrubbed_samples, sv_kernels_active.scrub(state.content, part * state.channels))
+        sv_count(&stream.scrubbed_samples, sv_kernels_active.scrub(state.content, part * state.channels, &level))
         channels_mix(state.content, state.channels, state.mixed, state.ring.channels, part)
         if state.resamples:
             resample_ns += _write_resampled(state, state.mixed, part)
@@ -204,6 +212,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
             _write_ring(state, state.mixed, part)
         x += part * state.channels
         left -= part
+    sv_meter_note(&stream.meter, frames, frames * state.channels, &level)
     _finish(stream, now_ns, frames, resample_ns)
     return _CONTINUE
 
@@ -240,7 +249,7 @@ cdef class StreamCallback:
         if type(self) is StreamCallback:
             raise TypeError("a StreamCallback is made only as a PlaybackCallback or a CaptureCallback")
 
-    cdef int connect(self, stream_state* stream, object generation) except -1:
+    cdef int connect(self, stream_state* stream, object generation, int samplerate) except -1:
         """Take the memory that the callback counts in."""
         if not isinstance(generation, int) or generation < 0:
             raise ValueError(f"generation is {generation!r}; it must be a whole number, at least 0")
@@ -248,6 +257,7 @@ cdef class StreamCallback:
         self.durations = Histogram()
         self.intervals = Histogram()
         self.resampling = Histogram()
+        stream.meter.samplerate = samplerate
         stream.durations = self.durations.core
         stream.intervals = self.intervals.core
         stream.resampling = self.resampling.core
@@ -285,6 +295,19 @@ cdef class StreamCallback:
             1 to 99 in realtime, 0 not so, -1 if there was no block yet or the system does not tell.
         """
         return sv_thread_priority(sv_load_relaxed(&self.stream.thread))
+
+    @property
+    def peak(self):
+        """The largest magnitude of late, 0..1: it jumps up within a block and falls 20 dB in 1.7 s.
+
+        Of what the mixer gave, or of what the device gave to a capture.
+        """
+        return sv_meter_read(&self.stream.meter).peak
+
+    @property
+    def rms(self):
+        """The root mean square of all samples, 0..1, weighted exponentially with a time constant of 125 ms."""
+        return sqrt(sv_meter_read(&self.stream.meter).mean_square)
 
     def retire(self):
         """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.
@@ -335,7 +358,7 @@ cdef class PlaybackCallback(StreamCallback):
         self.state.resamples = self.samplerate != mixer.samplerate
         self.state.converts = self.state.resamples or self.channels != mixer.channels
         linear_init(&self.state.linear, mixer.core.samplerate, self.samplerate, mixer.core.channels)
-        self.connect(&self.state.stream, generation)
+        self.connect(&self.state.stream, generation, self.samplerate)
 
     def __dealloc__(self):
         if self.state != NULL:
@@ -457,7 +480,7 @@ cdef class CaptureCallback(StreamCallback):
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != self.ring_samplerate
         linear_init(&self.state.linear, self.samplerate, self.ring_samplerate, <uint32_t> ring.core.channels)
-        self.connect(&self.state.stream, generation)
+        self.connect(&self.state.stream, generation, self.samplerate)
 
     def __dealloc__(self):
         if self.state != NULL:

@@ -3,6 +3,10 @@ from libc.stdint cimport int16_t, int64_t, uint32_t
 
 
 cdef extern from "kernels/kernels.h" nogil:
+    ctypedef struct sv_level:
+        double squares
+        float peak
+
     ctypedef struct sv_linear_position:
         int64_t index
         uint32_t phase
@@ -17,7 +21,7 @@ cdef extern from "kernels/kernels.h" nogil:
         void (*add_scaled)(float* out, const float* x, float gain, size_t samples) noexcept nogil
         void (*scale)(float* x, float gain, size_t samples) noexcept nogil
         void (*ramp)(float* x, size_t frames, size_t channels, float start, float slope, uint32_t first) noexcept nogil
-        size_t (*scrub)(float* x, size_t samples) noexcept nogil
+        size_t (*scrub)(float* x, size_t samples, sv_level* level) noexcept nogil
         void (*mono_to_stereo)(const float* x, float* out, size_t frames) noexcept nogil
         void (*stereo_to_mono)(const float* x, float* out, size_t frames) noexcept nogil
         void (*linear)(const float* x, float* out, size_t frames, size_t channels,

@@ -129,7 +129,9 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
     for place in range(mixer.active - 1, -1, -1):
         if source_is_done(mixer.sources[place]):
             _drop(mixer, place)
-    report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels)
+    report.samples = frames * mixer.channels
+    if report.sounded:
+        report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels, &report.level)
     _count_block(mixer, frames, report)
     sv_give_back(&mixer.taken)
 

@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .gain cimport gain_ramp
+from .kernels cimport sv_level
 from .resample cimport linear_state
 from .ring cimport sv_ring
 from .telemetry cimport sv_histogram
@@ -23,6 +24,8 @@ ctypedef struct block_report:
     uint64_t scrubbed_samples
     uint64_t resample_errors
     uint64_t resample_ns
+    uint64_t samples           # that the mixer gave
+    sv_level level             # of them
 
 ctypedef struct source_core:
     # Written by the engine, read by the callback.

@@ -37,6 +37,7 @@ class FakeCallback:
     """Stands for a compiled callback."""
 
     address = userdata = finished_address = 1
+    peak, rms = 0.5, 0.25
 
     def __init__(self, generation: int, samplerate: int, channels: int) -> None:
         self.generation, self.samplerate, self.channels = generation, samplerate, channels

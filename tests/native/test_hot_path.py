@@ -122,7 +122,14 @@ def test_search_follows_calls_through_all_parts(generated: dict[str, str]) -> No
     assert kernels <= reached.functions  # called through a table, by these names
     parts = ("mixer_render", "source_render", "source_add", "linear_process", "gain_apply", "channels_mix")
     assert {full_name(generated, part) for part in parts} <= reached.functions
-    assert {"sv_ring_write", "sv_ring_ready", "sv_commands_pop", "sv_histogram_record"} <= reached.functions
+    assert {
+        "sv_ring_write",
+        "sv_ring_ready",
+        "sv_commands_pop",
+        "sv_histogram_record",
+        "sv_meter_note",
+        "measure",
+    } <= reached.functions
 
 
 def test_search_finds_python_where_it_is(generated: dict[str, str]) -> None:

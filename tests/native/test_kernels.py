@@ -14,7 +14,8 @@ from sottovoce.native import convert
 DIGEST = """
 import hashlib
 import numpy as np
-from sottovoce.native import channels, convert, gain, mixer, resample
+from sottovoce.native import callback, channels, convert, gain, mixer, resample
+from tests.native.portaudio import play
 digest = hashlib.sha256()
 rng = np.random.default_rng(5)
 for frames in (1, 7, 8, 9, 31, 64, 100, 1000):
@@ -40,6 +41,10 @@ for frames in (1, 7, 8, 9, 31, 64, 100, 1000):
         source.write(x, 0)
         y = np.empty((frames, count), np.float32)
         mixed.render_into(y)
+        played = callback.PlaybackCallback(mixed, 0)
+        source.write(x, 0)
+        play(played, frames)
+        digest.update(np.array([played.peak, played.rms]).tobytes())
         settled = mixer.Mixer(48000, count)
         straight = [settled.add_source(48000, count, 1024) for _ in range(2)]
         straight[1].set_gain(0.3, 0.0)

@@ -18,6 +18,12 @@
 /* The full scale of int16: the one place in the native core where this figure is written. */
 #define SV_INT16_SCALE 32768.0f
 
+/* How loud samples are; one block's parts add up. */
+typedef struct {
+    double squares; /* their sum */
+    float peak;     /* the largest magnitude */
+} sv_level;
+
 /* Where a linear resampler stands: output frame i is read at input frame index + phase / up. */
 typedef struct {
     int64_t index;
@@ -46,8 +52,8 @@ typedef struct {
     /* x[i, c] *= start + slope * (first + i); first + frames stays below 2**24, so that it is exact as a float. */
     void (*ramp)(float *x, size_t frames, size_t channels, float start, float slope, uint32_t first);
 
-    /* Clips to [-1, 1], replaces NaN by 0, returns how many samples were NaN or Inf. */
-    size_t (*scrub)(float *x, size_t samples);
+    /* Clips to [-1, 1], replaces NaN by 0, returns how many samples were NaN or Inf; adds what is left to the level. */
+    size_t (*scrub)(float *x, size_t samples, sv_level *level);
 
     void (*mono_to_stereo)(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames);
     void (*stereo_to_mono)(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames);

@@ -1,11 +1,13 @@
 /* Compiled with AVX2 and FMA allowed. Empty where a universal build compiles this file for another architecture.
  *
  * By hand only what gcc 12 does badly: the conversions (no aligned stores: a quarter slower; no packs: four times),
- * and the linear resampler, whose gathers it does not find. The rest is the plain loops with wider registers.
+ * the level (it does not keep the lanes in registers: seven times), and the linear resampler, whose gathers it does not
+ * find. The rest is the plain loops with wider registers.
  */
 #include "kernels/kernels.h"
 
 #if defined(SV_HAVE_AVX2)
+#define SV_OWN_MEASURE_LANES
 #include "kernels/loops.h"
 
 #include <immintrin.h>
@@ -56,6 +58,27 @@ static void float32_to_int16_avx2(const float *SV_RESTRICT x, int16_t *SV_RESTRI
         store_int16(out + i + 16, c, d);
     }
     float32_to_int16(x + i, out + i, samples - i);
+}
+
+static void measure_lanes(const float *SV_RESTRICT x, size_t samples, float *SV_RESTRICT peaks,
+                          float *SV_RESTRICT squares) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    __m256 peak[2], sum[2];
+    for (int part = 0; part < 2; part++) {
+        peak[part] = _mm256_loadu_ps(peaks + 8 * part);
+        sum[part] = _mm256_loadu_ps(squares + 8 * part);
+    }
+    for (size_t i = 0; i < samples; i += 8 * 2) {
+        for (int part = 0; part < 2; part++) {
+            const __m256 value = _mm256_loadu_ps(x + i + 8 * part);
+            sum[part] = _mm256_add_ps(sum[part], _mm256_mul_ps(value, value));
+            peak[part] = _mm256_max_ps(_mm256_andnot_ps(sign, value), peak[part]); /* of NaN and a number, the second */
+        }
+    }
+    for (int part = 0; part < 2; part++) {
+        _mm256_storeu_ps(peaks + 8 * part, peak[part]);
+        _mm256_storeu_ps(squares + 8 * part, sum[part]);
+    }
 }
 
 enum { LANES = 8 };

@@ -51,14 +51,58 @@ static void ramp(float *x, size_t frames, size_t channels, float start, float sl
     }
 }
 
-static int all_within_unit(const float *x, size_t samples) {
-    int32_t outside = 0;
-    for (size_t i = 0; i < samples; i++) outside |= !(fabsf(x[i]) <= 1.0f); /* NaN compares false */
-    return outside == 0;
+/* So many sums at once, whatever the registers: the same order of additions on every machine. A piece is short enough
+ * for sums in float. */
+enum { LEVEL_LANES = 16, LEVEL_PIECE = 1024 };
+
+static inline void measure_sample(float value, float *peak, float *squares) {
+    const float magnitude = fabsf(value);
+    *squares += value * value;
+    *peak = magnitude > *peak ? magnitude : *peak;
 }
 
-static size_t scrub(float *x, size_t samples) {
-    if (all_within_unit(x, samples)) return 0; /* nearly always, and five times cheaper than what follows */
+/* As many samples as fill all lanes equally. */
+static void measure_lanes(const float *SV_RESTRICT x, size_t samples, float *SV_RESTRICT peaks,
+                          float *SV_RESTRICT squares);
+
+#if !defined(SV_OWN_MEASURE_LANES)
+static void measure_lanes(const float *SV_RESTRICT x, size_t samples, float *SV_RESTRICT peaks,
+                          float *SV_RESTRICT squares) {
+    for (size_t i = 0; i < samples; i += LEVEL_LANES) {
+        for (size_t lane = 0; lane < LEVEL_LANES; lane++) measure_sample(x[i + lane], peaks + lane, squares + lane);
+    }
+}
+#endif
+
+/* The sum is NaN if a sample is. */
+static sv_level measure(const float *x, size_t samples) {
+    float peaks[LEVEL_LANES] = {0.0f};
+    sv_level level = {0.0, 0.0f};
+    for (size_t done = 0; done < samples; done += LEVEL_PIECE) {
+        const size_t part = samples - done < LEVEL_PIECE ? samples - done : LEVEL_PIECE;
+        const size_t rest = part % LEVEL_LANES;
+        float squares[LEVEL_LANES] = {0.0f};
+        measure_lanes(x + done, part - rest, peaks, squares);
+        for (size_t lane = 0; lane < rest; lane++) {
+            measure_sample(x[done + part - rest + lane], peaks + lane, squares + lane);
+        }
+        for (size_t lane = 0; lane < LEVEL_LANES; lane++) level.squares += (double)squares[lane];
+    }
+    for (size_t lane = 0; lane < LEVEL_LANES; lane++) level.peak = peaks[lane] > level.peak ? peaks[lane] : level.peak;
+    return level;
+}
+
+static void add_level(sv_level *level, sv_level more) {
+    level->squares += more.squares;
+    if (more.peak > level->peak) level->peak = more.peak;
+}
+
+static size_t scrub(float *x, size_t samples, sv_level *level) {
+    const sv_level found = measure(x, samples);
+    if (found.peak <= 1.0f && found.squares == found.squares) { /* nearly always, and far cheaper than what follows */
+        add_level(level, found);
+        return 0;
+    }
     size_t bad = 0;
     for (size_t i = 0; i < samples; i++) {
         float value = x[i];
@@ -67,6 +111,7 @@ static size_t scrub(float *x, size_t samples) {
         value = value < -1.0f ? -1.0f : value;
         x[i] = value > 1.0f ? 1.0f : value;
     }
+    add_level(level, measure(x, samples));
     return bad;
 }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.priority import ThreadPriority
+from sottovoce.core.units import FLOOR_DB
 from sottovoce.native.telemetry import Histogram
 
 
@@ -81,3 +82,7 @@ class StreamReport:
     priority: ThreadPriority = field(default_factory=ThreadPriority)
     #: How the host was entered, where there is more than one way.
     way: str = ""
+    #: The largest magnitude of late: up within a block, down 20 dB in 1.7 s; 0 dBFS is full scale, silence -120.
+    peak_dbfs: float = FLOOR_DB
+    #: The root mean square over the last 125 ms or so; a sine of full scale has -3.01 dBFS.
+    rms_dbfs: float = FLOOR_DB

@@ -46,6 +46,7 @@ from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
+from sottovoce.core.units import FLOOR_DB, gain_to_db
 from sottovoce.native.telemetry import Histogram
 
 _logger = get_logger("audio")
@@ -74,6 +75,10 @@ class StreamCallback(Protocol):
     @property
     def resampling(self) -> Histogram: ...
     def priority(self) -> int: ...
+    @property
+    def peak(self) -> float: ...
+    @property
+    def rms(self) -> float: ...
     def retire(self) -> None: ...
     def counters(self) -> dict[str, int]: ...
 
@@ -228,6 +233,8 @@ class StreamKeeper:
             resampling=DurationStats.of(live.callback.resampling) if live else DurationStats(),
             priority=ThreadPriority.of(priority),
             way=self._host.way,
+            peak_dbfs=gain_to_db(live.callback.peak) if live else FLOOR_DB,
+            rms_dbfs=gain_to_db(live.callback.rms) if live else FLOOR_DB,
         )
 
     def _live_locked(self) -> _Live | None:
