@@ -19,7 +19,7 @@ DURATIONS = [f"{name}.{figure}" for name in ("callback", "interval", "resampling
 #: Of both directions: A4's counters, A5's soft guard, the generation and the recreates of A1 and A3.
 STREAM = [
     "state", "generation", "device", "samplerate", "channels", "blocksize", "latency_s", "recreating", "recreates",
-    "recreate_reason", "recreate_durations_ns", *DURATIONS,
+    "recreate_reason", "recreate_durations_ns", "peak_dbfs", "rms_dbfs", *DURATIONS,
     *(f"counters.{name}" for name in (
         "blocks", "frames", "generation_mismatches", "shape_mismatches", "errors", "resample_errors",
         "scrubbed_samples", "pa_input_underflows", "pa_input_overflows", "pa_output_underflows",
