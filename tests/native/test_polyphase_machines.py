@@ -15,6 +15,7 @@ FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-mat
 PER_FILE = {
     "kernels_avx2": ["-mavx2", "-mfma"],
     "polyphase_avx2": ["-mavx2", "-mfma"],
+    "kernels_avx512": ["-mavx2", "-mfma", "-mavx512f"],
     "polyphase_avx512": ["-mavx2", "-mfma", "-mavx512f"],
 }
 

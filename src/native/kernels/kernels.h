@@ -67,7 +67,7 @@ extern const sv_kernels sv_kernels_baseline;
 #if defined(__x86_64__) || defined(_M_X64)
 #define SV_HAVE_AVX2 1
 extern const sv_kernels sv_kernels_avx2;
-/* The loops of avx2, which memory bounds and wider registers do not help; the polyphase resampler has its own. */
+/* The loops of avx2, which memory bounds and wider registers do not help, but for the resamplers. */
 extern const sv_kernels sv_kernels_avx512;
 #endif
 

@@ -1,10 +1,10 @@
 /* Compiled with AVX2 and FMA allowed. Empty where a universal build compiles this file for another architecture.
  *
  * By hand only what gcc 12 does badly: the conversions (no aligned stores: a quarter slower; no packs: four times),
- * the level (it does not keep the lanes in registers: seven times), and the linear resampler, whose gathers it does not
- * find. The rest is the plain loops with wider registers.
+ * the level (it does not keep the lanes in registers: seven times), and the linear resampler, whose permutes and gathers
+ * it does not find. The rest is the plain loops with wider registers.
  */
-#include "kernels/kernels.h"
+#include "kernels/kernels_x86.h"
 
 #if defined(SV_HAVE_AVX2)
 #define SV_OWN_MEASURE_LANES
@@ -90,10 +90,11 @@ typedef struct {
 
 static lanes lanes_at(const sv_linear_position *position) {
     int32_t index[LANES], phase[LANES];
+    sv_linear_position next = *position;
     for (int i = 0; i < LANES; i++) {
-        const uint64_t exact = position->phase + (uint64_t)i * position->down;
-        index[i] = (int32_t)(exact / position->up);
-        phase[i] = (int32_t)(exact % position->up);
+        index[i] = (int32_t)(next.index - position->index);
+        phase[i] = (int32_t)next.phase;
+        linear_step(&next, position->down / position->up, position->down % position->up);
     }
     const uint64_t step = (uint64_t)LANES * position->down;
     lanes at;
@@ -123,8 +124,42 @@ static inline __m256 interpolate(__m256 a, __m256 b, __m256 weight) {
     return _mm256_add_ps(a, _mm256_mul_ps(_mm256_sub_ps(b, a), weight));
 }
 
-static size_t linear_mono(const float *x, float *out, size_t frames, lanes *at, __m256 unit) {
+/* Samples from[near], of which there are 8, or 16 if `far`. */
+static inline __m256 pick(const float *from, __m256i near, const int far) {
+    const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from), near);
+    if (!far) return low;
+    const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from + LANES), near);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_cmpgt_epi32(near, _mm256_set1_epi32(LANES - 1))));
+}
+
+/* Permutes in the place of gathers, three times as fast, while all that is loaded is at or before x[last]; `far` unless
+ * down <= up, then down <= 2 * up. */
+static inline size_t linear_mono_near(const float *x, float *out, size_t frames, int64_t last, lanes *at, __m256 unit,
+                                      const int far) {
     size_t i = 0;
+    for (; i + LANES <= frames; i += LANES) {
+        const int32_t first = _mm256_cvtsi256_si32(at->index);
+        if (first + (far ? 2 * LANES : LANES) > last) break;
+        const __m256i near = _mm256_sub_epi32(at->index, _mm256_set1_epi32(first));
+        const __m256i exact = _mm256_cmpeq_epi32(at->phase, _mm256_setzero_si256());
+        const __m256 a = pick(x + first, near, far), after = pick(x + first + 1, near, far);
+        const __m256 b = _mm256_blendv_ps(after, a, _mm256_castsi256_ps(exact));
+        _mm256_storeu_ps(out + i, interpolate(a, b, _mm256_mul_ps(_mm256_cvtepi32_ps(at->phase), unit)));
+        lanes_step(at);
+    }
+    return i;
+}
+
+static size_t linear_mono(const float *x, float *out, size_t frames, const sv_linear_position *position, lanes *at,
+                          __m256 unit) {
+    const uint64_t exact = position->phase + (uint64_t)(frames - 1) * position->down;
+    const int64_t last = (int64_t)(exact / position->up) + (exact % position->up != 0);
+    size_t i = 0;
+    if (position->down <= position->up) {
+        i = linear_mono_near(x, out, frames, last, at, unit, 0);
+    } else if (position->down <= 2 * (uint64_t)position->up) {
+        i = linear_mono_near(x, out, frames, last, at, unit, 1);
+    }
     for (; i + LANES <= frames; i += LANES) {
         const __m256 a = _mm256_i32gather_ps(x, at->index, 4), b = _mm256_i32gather_ps(x, lanes_next(at), 4);
         _mm256_storeu_ps(out + i, interpolate(a, b, _mm256_mul_ps(_mm256_cvtepi32_ps(at->phase), unit)));
@@ -162,7 +197,7 @@ static void linear_avx2(const float *SV_RESTRICT x, float *SV_RESTRICT out, size
         const float *from = x + position->index * (int64_t)channels;
         const __m256 unit = _mm256_set1_ps(1.0f / (float)position->up);
         lanes at = lanes_at(position);
-        const size_t done = channels == 1 ? linear_mono(from, out, frames, &at, unit)
+        const size_t done = channels == 1 ? linear_mono(from, out, frames, position, &at, unit)
                                           : linear_stereo(from, out, frames, &at, unit);
         const uint64_t exact = position->phase + (uint64_t)done * position->down;
         position->index += (int64_t)(exact / position->up);
@@ -180,6 +215,6 @@ const sv_kernels sv_kernels_avx2 = {
 
 const sv_kernels sv_kernels_avx512 = {
     "avx512", int16_to_float32_avx2, float32_to_int16_avx2, add, add_scaled, scale,
-    ramp, scrub, mono_to_stereo, stereo_to_mono, linear_avx2,
+    ramp, scrub, mono_to_stereo, stereo_to_mono, sv_linear_avx512,
 };
 #endif
