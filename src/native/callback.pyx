@@ -8,7 +8,6 @@ The object of a callback must stay alive until its stream is closed: PortAudio h
 """
 
 cimport cython
-from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -18,13 +17,14 @@ from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
 from .kernels cimport sv_kernels_active, sv_level, sv_kernels_select_from_environment
 from .memory cimport sv_new
-from .meter cimport sv_meter_note, sv_meter_read
+from .meter cimport sv_meter_note
 from .mixer cimport Mixer
 from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_render
 from .resample cimport RESAMPLE_MAX_CHANNELS, linear_in_frames, linear_init, linear_process
 from .ring cimport Ring, sv_ring_write
 from .source_core cimport block_report
-from .telemetry cimport Histogram, sv_histogram_record, sv_now_ns
+from .stream_core cimport PaStreamCallbackFlags, StreamCallback, shared_counters, stream_state, sv_thread_self
+from .telemetry cimport sv_histogram_record, sv_now_ns, sv_supply_block
 
 cdef enum:
     _CONTINUE = 0  # paContinue
@@ -41,7 +41,7 @@ cdef enum:
 cdef double _MAX_DAC_DELAY_S = 10.0
 
 
-cdef void _begin(stream_state* stream, uint64_t now_ns, PaStreamCallbackFlags flags) noexcept nogil:
+cdef void _begin(stream_state* stream, uint64_t now_ns, uint64_t frames, PaStreamCallbackFlags flags) noexcept nogil:
     """Count what is known before the work."""
     cdef uint64_t last_ns = sv_load_relaxed(&stream.last_block_ns)
     if last_ns:
@@ -49,6 +49,7 @@ cdef void _begin(stream_state* stream, uint64_t now_ns, PaStreamCallbackFlags fl
     else:
         sv_store_relaxed(&stream.thread, sv_thread_self())
     sv_store_relaxed(&stream.last_block_ns, now_ns)
+    sv_supply_block(&stream.supply, now_ns, frames * 1000000000 // stream.samplerate)
     if flags:
         sv_count(&stream.pa_input_underflows, (flags & _INPUT_UNDERFLOW) != 0)
         sv_count(&stream.pa_input_overflows, (flags & _INPUT_OVERFLOW) != 0)
@@ -145,7 +146,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         sv_count(&stream.generation_mismatches if sv_load_relaxed(&stream.retired) else &stream.shape_mismatches, 1)
         return _CONTINUE
     now_ns = sv_now_ns()
-    _begin(stream, now_ns, flags)
+    _begin(stream, now_ns, frames, flags)
     _note_dac_delay(stream, times)
     if state.converts:
         _render_converted(state, <float*> output, frames, now_ns, &report)
@@ -199,7 +200,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
         sv_count(&stream.errors if input == NULL else &stream.shape_mismatches, 1)
         return _CONTINUE
     now_ns = sv_now_ns()
-    _begin(stream, now_ns, flags)
+    _begin(stream, now_ns, frames, flags)
     memset(&level, 0, sizeof(level))
     while left > 0:
         part = min(left, <int64_t> _PIECE_FRAMES)
@@ -215,108 +216,6 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
     sv_meter_note(&stream.meter, frames, frames * state.channels, &level)
     _finish(stream, now_ns, frames, resample_ns)
     return _CONTINUE
-
-
-cdef void finished_callback(void* userdata) noexcept nogil:
-    """PortAudio says that a stream has stopped. Realtime: yes. Thread: callback."""
-    sv_store_release(&(<stream_state*> userdata).finished, 1)
-
-
-cdef dict _shared_counters(const stream_state* stream):
-    return {
-        "blocks": sv_load_acquire(&stream.blocks),
-        "frames": sv_load_relaxed(&stream.frames),
-        "generation_mismatches": sv_load_relaxed(&stream.generation_mismatches),
-        "shape_mismatches": sv_load_relaxed(&stream.shape_mismatches),
-        "errors": sv_load_relaxed(&stream.errors),
-        "resample_errors": sv_load_relaxed(&stream.resample_errors),
-        "scrubbed_samples": sv_load_relaxed(&stream.scrubbed_samples),
-        "pa_input_underflows": sv_load_relaxed(&stream.pa_input_underflows),
-        "pa_input_overflows": sv_load_relaxed(&stream.pa_input_overflows),
-        "pa_output_underflows": sv_load_relaxed(&stream.pa_output_underflows),
-        "pa_output_overflows": sv_load_relaxed(&stream.pa_output_overflows),
-        "pa_priming_blocks": sv_load_relaxed(&stream.pa_priming_blocks),
-    }
-
-
-cdef class StreamCallback:
-    """What the callbacks of playback and capture have in common; made only as one of these.
-
-    Keep it until its stream is closed.
-    """
-
-    def __cinit__(self, *args, **kwargs):
-        if type(self) is StreamCallback:
-            raise TypeError("a StreamCallback is made only as a PlaybackCallback or a CaptureCallback")
-
-    cdef int connect(self, stream_state* stream, object generation, int samplerate) except -1:
-        """Take the memory that the callback counts in."""
-        if not isinstance(generation, int) or generation < 0:
-            raise ValueError(f"generation is {generation!r}; it must be a whole number, at least 0")
-        self.generation = generation
-        self.durations = Histogram()
-        self.intervals = Histogram()
-        self.resampling = Histogram()
-        stream.meter.samplerate = samplerate
-        stream.durations = self.durations.core
-        stream.intervals = self.intervals.core
-        stream.resampling = self.resampling.core
-        self.stream = stream
-        return 0
-
-    @property
-    def userdata(self):
-        """Address that PortAudio is to hand to both callbacks."""
-        return <uintptr_t> self.stream
-
-    @property
-    def finished_address(self):
-        """Of the ``PaStreamFinishedCallback``."""
-        return <uintptr_t> &finished_callback
-
-    @property
-    def finished(self):
-        """True once PortAudio has said that the stream stopped."""
-        return sv_load_acquire(&self.stream.finished) != 0
-
-    @property
-    def last_block_ns(self):
-        """When the newest block began, on the clock of ``time.monotonic_ns``; 0 before the first."""
-        return sv_load_relaxed(&self.stream.last_block_ns)
-
-    def priority(self):
-        """How the thread of the blocks is scheduled, as the system says; only while the stream is not being closed.
-
-        Realtime: no. Thread: engine.
-
-        Returns
-        -------
-        int
-            1 to 99 in realtime, 0 not so, -1 if there was no block yet or the system does not tell.
-        """
-        return sv_thread_priority(sv_load_relaxed(&self.stream.thread))
-
-    @property
-    def peak(self):
-        """The largest magnitude of late, 0..1: it jumps up within a block and falls 20 dB in 1.7 s.
-
-        Of what the mixer gave, or of what the device gave to a capture.
-        """
-        return sv_meter_read(&self.stream.meter).peak
-
-    @property
-    def rms(self):
-        """The root mean square of all samples, 0..1, weighted exponentially with a time constant of 125 ms."""
-        return sqrt(sv_meter_read(&self.stream.meter).mean_square)
-
-    def retire(self):
-        """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.
-
-        A block that has begun is finished.
-
-        Realtime: yes. Thread: engine.
-        """
-        sv_store_release(&self.stream.retired, 1)
 
 
 @cython.final
@@ -385,13 +284,14 @@ cdef class PlaybackCallback(StreamCallback):
         -------
         dict of str to int
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
-            ``starvations`` (how often one ran dry), ``idle_blocks``, ``overlaps`` (another was rendering the mixer),
+            ``starvations`` (how often one ran dry), ``idle_blocks``, ``late_blocks`` (the device's buffer ran dry
+            first: :meth:`expect_within`), ``overlaps`` (another was rendering the mixer),
             ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
             ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
             PortAudio's flags by name.
         """
         cdef const stream_state* stream = self.stream
-        counted = _shared_counters(stream)
+        counted = shared_counters(stream)
         counted["underruns"] = sv_load_relaxed(&stream.underruns)
         counted["starvations"] = sv_load_relaxed(&stream.starvations)
         counted["idle_blocks"] = sv_load_relaxed(&stream.idle_blocks)
@@ -503,12 +403,13 @@ cdef class CaptureCallback(StreamCallback):
         -------
         dict of str to int
             ``blocks``, ``frames`` (of the stream), ``overruns`` and ``overrun_frames`` (lost as the ring was full),
+            ``late_blocks`` (the device's buffer ran over first: :meth:`expect_within`),
             ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
             ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
             PortAudio's flags by name.
         """
         cdef const stream_state* stream = self.stream
-        counted = _shared_counters(stream)
+        counted = shared_counters(stream)
         counted["overruns"] = sv_load_relaxed(&stream.overruns)
         counted["overrun_frames"] = sv_load_relaxed(&stream.overrun_frames)
         return counted

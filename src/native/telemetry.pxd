@@ -18,5 +18,14 @@ cdef extern from "telemetry.h" nogil:
     uint64_t sv_bucket_limit(int bucket) noexcept
 
 
+cdef extern from "supply.h" nogil:
+    ctypedef struct sv_supply:
+        uint64_t late_after_ns
+        uint64_t late_blocks
+
+    void sv_supply_block(sv_supply* supply, uint64_t now_ns, uint64_t block_ns) noexcept
+    uint64_t sv_supply_take_deepest(sv_supply* supply) noexcept
+
+
 cdef class Histogram:
     cdef sv_histogram* core

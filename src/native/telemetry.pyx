@@ -3,6 +3,7 @@
 cimport cython
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 from .atomics cimport sv_load_acquire, sv_load_relaxed
 from .memory cimport sv_new
@@ -20,6 +21,34 @@ def now_ns():
     int
     """
     return sv_now_ns()
+
+
+def judge_supply(starts_ns, block_ns, held_ns):
+    """What a callback counts of a device's buffer if its blocks start at these times; for tests.
+
+    Realtime: no. Thread: engine.
+
+    Parameters
+    ----------
+    starts_ns : sequence of int
+        When each block starts, rising, the first above 0.
+    block_ns : int
+        How long each of them lasts.
+    held_ns : int
+        What the device's buffer holds.
+
+    Returns
+    -------
+    late_blocks : int
+    deepest_ns : int
+        How far below its fullest the buffer has been.
+    """
+    cdef sv_supply supply
+    memset(&supply, 0, sizeof(supply))
+    supply.late_after_ns = held_ns
+    for start_ns in starts_ns:
+        sv_supply_block(&supply, start_ns, block_ns)
+    return supply.late_blocks, sv_supply_take_deepest(&supply)
 
 
 @cython.final

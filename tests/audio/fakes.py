@@ -47,6 +47,9 @@ class FakeCallback:
         self.intervals = Histogram()
         self.resampling = Histogram()
         self._silent_since_ns: int | None = None
+        self.held_s = 0.0
+        self.deepest_ns = 0
+        self.counted = {"blocks": 10}
 
     @property
     def last_block_ns(self) -> int:
@@ -62,8 +65,14 @@ class FakeCallback:
     def retire(self) -> None:
         self.retired = True
 
+    def expect_within(self, held_s: float) -> None:
+        self.held_s = held_s
+
+    def take_deepest_ns(self) -> int:
+        return self.deepest_ns
+
     def counters(self) -> dict[str, int]:
-        return {"blocks": 10}
+        return dict(self.counted)
 
 
 class FakeStream:

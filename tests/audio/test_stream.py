@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from sottovoce.audio.lifecycle import LifecyclePolicy, StreamState
-from sottovoce.audio.negotiate import StreamConfig, negotiate
+from sottovoce.audio.negotiate import Latency, StreamConfig, negotiate
 from sottovoce.audio.stream import StreamKeeper
+from sottovoce.audio.tuner import LatencyTuner, TunerPolicy
+from sottovoce.audio.tuning import LatencyReport
 from sottovoce.core.errors import DeviceNotFoundError, HostAudioError, StreamError
 from tests.audio.fakes import FakeCallback, FakeHost, make_device, wait_for
 
@@ -23,8 +26,9 @@ class Bench:
         self.callbacks: list[FakeCallback] = []
         self.keepers: list[StreamKeeper] = []
 
-    def keeper(self, *, device: int | str | None = None, **policy: float) -> StreamKeeper:
-        config = StreamConfig("output", 48000, 2, device=device, policy=LifecyclePolicy(**policy))  # type: ignore[arg-type]
+    def keeper(self, *, device: int | str | None = None, latency: Latency = "low", **policy: float) -> StreamKeeper:
+        mending = LifecyclePolicy(**policy)  # type: ignore[arg-type]
+        config = StreamConfig("output", 48000, 2, device=device, latency=latency, policy=mending)
         keeper = StreamKeeper(config, self.make, self.host)
         self.keepers.append(keeper)
         return keeper
@@ -140,7 +144,7 @@ def test_lost_stream_comes_back_with_the_device(bench: Bench, caplog: pytest.Log
         bench.callbacks[0].finished = True
         wait_for(lambda: keeper.state is StreamState.LOST)
         bench.host.listed = (make_device(4, "plugged in", default=True),)
-        wait_for(lambda: keeper.generation > 1)
+        wait_for(lambda: keeper.generation > 1 and len(caplog.records) > 1)
     assert keeper.report().device == "plugged in"
     assert [record.message.split(" reason=")[0] for record in caplog.records] == [
         "no sound: the device is lost kind=output",
@@ -206,3 +210,87 @@ def test_storm_of_recreates_ends_running_with_one_stream(bench: Bench) -> None:
     assert not report.recreating
     assert report.recreates >= 1
     assert sum(not callback.retired for callback in bench.callbacks) == 1
+
+
+def starving(bench: Bench, times: int = 3) -> None:
+    """Looks that find the newest stream settled, and then short of blocks."""
+    callback = bench.callbacks[-1]
+    callback.deepest_ns = 30_000_000
+    callback.counted = {"blocks": 100, "late_blocks": times}
+
+
+@pytest.fixture
+def quick_tuner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tuner whose times are those of a test."""
+    policy = TunerPolicy(settle_s=0.0, burst_s=60.0, short_idle_s=0.0, idle_s=0.0, calm_s=0.2, bar_s=0.2)
+    monkeypatch.setattr("sottovoce.audio.tuning.LatencyTuner", lambda: LatencyTuner(policy))
+
+
+@pytest.mark.usefixtures("quick_tuner")
+def test_starving_device_is_opened_with_more_latency_and_that_is_no_loss(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = bench.keeper(latency="auto", max_recreate_per_minute=1)
+    with caplog.at_level(logging.INFO, "sottovoce.audio"):
+        keeper.start()
+        assert bench.host.streams[0].request.latency_s == 0.02, "the device's own figure for 'low'"
+        for generation in (2, 3, 4):  # more often than streams may be recreated in a minute
+            starving(bench)
+            wait_for(functools.partial(runs, keeper, generation))
+        wait_for(lambda: sum(record.message.startswith("stream opened again") for record in caplog.records) == 3)
+    asked = [stream.request.latency_s for stream in bench.host.streams]
+    assert asked == sorted(set(asked))
+    assert asked[1] >= 0.0375 - 256 / 48000, "what was measured would have fit"
+    latency = keeper.report().latency
+    assert (latency.tuned, latency.asked_s, latency.grown) == (True, asked[-1], 3)
+    assert keeper.report().recreates == 3
+    assert "latency 20.0 to 40.0 ms: the device starves" in caplog.records[0].message
+    assert not [record for record in caplog.records if "lost" in record.message or "too often" in record.message]
+
+
+@pytest.mark.usefixtures("quick_tuner")
+def test_latency_comes_back_once_nothing_plays(bench: Bench) -> None:
+    keeper = bench.keeper(latency="auto")
+    keeper.start()
+    starving(bench)
+    wait_for(lambda: runs(keeper, 2))
+    grown_s = bench.host.streams[1].request.latency_s
+    callback = bench.callbacks[1]
+
+    def idle() -> bool:
+        blocks = callback.counted["blocks"] + 1
+        callback.counted = {"blocks": blocks, "idle_blocks": blocks}
+        return runs(keeper, 3)
+
+    wait_for(idle)
+    assert bench.host.streams[2].request.latency_s < grown_s
+    assert not keeper.report().latency.at_ceiling
+
+
+@pytest.mark.usefixtures("quick_tuner")
+def test_latency_at_its_ceiling_is_said(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = bench.keeper(latency="auto")
+    keeper.start()
+    generation = 1
+    with caplog.at_level(logging.WARNING, "sottovoce.audio"):
+        while not keeper.report().latency.at_ceiling:
+            generation += 1
+            starving(bench)
+            wait_for(functools.partial(runs, keeper, generation))
+    assert bench.host.streams[-1].request.latency_s == 0.3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_latency_that_was_chosen_stays(bench: Bench) -> None:
+    keeper = bench.keeper(latency="low")
+    keeper.start()
+    starving(bench)
+    keeper.recreate("the test")
+    wait_for(lambda: runs(keeper, 2))
+    assert {stream.request.latency_s for stream in bench.host.streams} == {0.02}
+    assert keeper.report().latency == LatencyReport(asked_s=0.02)
+
+
+def test_callback_is_told_what_the_device_holds(bench: Bench) -> None:
+    bench.keeper().start()
+    assert bench.callbacks[0].held_s == pytest.approx(0.015 + 256 / 48000), "the latency reported, and a block"

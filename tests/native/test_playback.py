@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import reference
-from sottovoce.native.callback import PlaybackCallback, StreamCallback
+from sottovoce.native.callback import PlaybackCallback
 from sottovoce.native.mixer import MAX_BLOCKSIZE, Mixer
+from sottovoce.native.stream_core import StreamCallback
 from tests.native.arrays import noise
 from tests.native.portaudio import STREAM_CALLBACK, TimeInfo, finish, play
 from tests.native.test_mixer import RATE, playing

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MODULES = (
     "buffers", "callback", "channels", "gain", "mixer", "mixer_core", "resample", "ring", "source", "source_core",
-    "telemetry",
+    "stream_core", "telemetry",
 )  # fmt: skip
 CALLBACK_SIDE = ("mixer_core", "source_core")
 #: As in CMakeLists.txt: an object file for each instruction set.

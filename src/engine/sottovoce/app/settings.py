@@ -56,7 +56,9 @@ Device: TypeAlias = Annotated[
 ]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=2)]
 Latency: TypeAlias = Annotated[
-    Literal["low", "high"] | Seconds, BeforeValidator(_latency), _allowed('"low", "high", or seconds up to 2')
+    Literal["auto", "low", "high"] | Seconds,
+    BeforeValidator(_latency),
+    _allowed('"auto", "low", "high", or seconds up to 2'),
 ]
 NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
 StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), _allowed("a file")]
@@ -90,7 +92,8 @@ class AudioSettings(Section):
     blocksize: int = Field(default=256, ge=1, le=16384, description="Frames of one callback.")
     latency: Latency = Field(
         default="high",
-        description='Latency asked of the device: "low" answers some 20 ms sooner, "high" bears a busier machine.',
+        description='Latency asked of the device: "auto" starts low and grows as far as this machine needs it; "low" '
+        'and "high" are the system\'s suggestions, "low" some 20 ms sooner, "high" for a busier machine.',
     )
     resample_mode: Literal["callback", "producer", "off"] = Field(
         default="producer",

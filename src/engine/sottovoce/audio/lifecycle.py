@@ -119,13 +119,22 @@ class RecreateAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RetuneAsked:
+    """The stream works, but should be opened anew with another latency; this says nothing against its device."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceSeen:
     """What a query has found: the device to use, or None."""
 
     device: KnownDevice | None
 
 
-Event: TypeAlias = StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | RecreateAsked | DeviceSeen
+Event: TypeAlias = (
+    StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | RecreateAsked | RetuneAsked | DeviceSeen
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +228,8 @@ class Lifecycle:
                 return ()
             case RecreateAsked(reason):
                 return self._recreate(reason, now_ns) if self.state is StreamState.RUNNING else ()
+            case RetuneAsked(reason):
+                return self._reopen(reason, now_ns) if self.state is StreamState.RUNNING else ()
             case DeviceSeen(device):
                 return self._device_seen(device, now_ns)
             case Ticked():
@@ -304,15 +315,22 @@ class Lifecycle:
         return (Report(logging.WARNING, "no sound: the device is lost", {"reason": reason, "lost_s": lost_s}),)
 
     def _recreate(self, reason: str, now_ns: int) -> tuple[Command, ...]:
-        if self.state is StreamState.RUNNING:
-            self._lost_ns = now_ns
-            self._reason = reason
-        dropped = self._detach()
         while self._attempts_ns and now_ns - self._attempts_ns[0] >= 60 * _NS:
             self._attempts_ns.popleft()
         if len(self._attempts_ns) >= self.policy.max_recreate_per_minute:
-            return (*dropped, *self._hold_off())
+            self._note_loss(reason, now_ns)
+            return (*self._detach(), *self._hold_off())
         self._attempts_ns.append(now_ns)
+        return self._reopen(reason, now_ns)
+
+    def _note_loss(self, reason: str, now_ns: int) -> None:
+        if self.state is StreamState.RUNNING:
+            self._lost_ns = now_ns
+            self._reason = reason
+
+    def _reopen(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        self._note_loss(reason, now_ns)
+        dropped = self._detach()
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1

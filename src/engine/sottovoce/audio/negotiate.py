@@ -11,7 +11,7 @@ from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.core.errors import ConfigError
 from sottovoce.native.mixer import MAX_BLOCKSIZE
 
-Latency: TypeAlias = float | Literal["low", "high"]
+Latency: TypeAlias = float | Literal["auto", "low", "high"]
 StreamRate: TypeAlias = Literal["content", "device"]
 
 
@@ -20,7 +20,7 @@ class StreamConfig:
     """What a stream is wanted to be.
 
     ``samplerate`` (Hz) and ``channels`` are those of the content; a device that refuses them is opened with its own.
-    ``latency`` is in seconds, or the host's suggestion by name.
+    ``latency`` is in seconds, the host's suggestion by name, or "auto": what the device turns out to need.
     """
 
     kind: Kind
@@ -36,8 +36,8 @@ class StreamConfig:
         if not 1 <= self.blocksize <= MAX_BLOCKSIZE:
             raise ConfigError(f"blocksize is {self.blocksize}; allowed: 1 to {MAX_BLOCKSIZE} frames", key="blocksize")
         latency = self.latency
-        if latency not in ("low", "high") and not (isinstance(latency, float | int) and latency > 0.0):
-            raise ConfigError(f"latency is {latency!r}; allowed: 'low', 'high', seconds above 0", key="latency")
+        if latency not in ("auto", "low", "high") and not (isinstance(latency, float | int) and latency > 0.0):
+            raise ConfigError(f"latency is {latency!r}; allowed: 'auto', 'low', 'high', seconds above 0", key="latency")
         check_choice("prefer_stream_rate", self.prefer_stream_rate, ("content", "device"))
 
 

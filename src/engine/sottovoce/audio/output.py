@@ -78,8 +78,9 @@ class DeviceOutput:
         Id, name or part of a name; None for the default output.
     blocksize : int
         Frames of a block.
-    latency : float or {"low", "high"}
-        Wanted output latency in seconds, or the host's suggestion.
+    latency : float or {"auto", "low", "high"}
+        Wanted output latency in seconds, the host's suggestion, or "auto": starts low and grows while the device
+        starves.
     prefer_stream_rate : {"content", "device"}
         Whether the stream opens at the content's rate (the system may resample) or at the device's (we do).
     policy : LifecyclePolicy, optional

@@ -68,8 +68,9 @@ class Player:
         Id, name or part of a name of the output; None for the default one.
     blocksize : int
         Frames of a block.
-    latency : float or {"low", "high"}
-        Wanted output latency in seconds, or the system's suggestion.
+    latency : float or {"auto", "low", "high"}
+        Wanted output latency in seconds, the system's suggestion, or "auto": starts low and grows while the device
+        starves.
     buffer_s : float
         Seconds of audio that each source holds: what your code may be late without being heard.
     resample_mode : {"producer", "callback", "off"}

@@ -59,8 +59,9 @@ class Recorder:
         Id, name or part of a name of the input; None for the default one.
     blocksize : int
         Frames of a block of the device.
-    latency : float or {"low", "high"}
-        Wanted input latency in seconds, or the system's suggestion.
+    latency : float or {"auto", "low", "high"}
+        Wanted input latency in seconds, the system's suggestion, or "auto": starts low and grows while the device
+        starves.
     buffer_s : float
         Seconds that are held until they are read.
     prefer_stream_rate : {"device", "content"}

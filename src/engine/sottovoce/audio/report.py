@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.priority import ThreadPriority
+from sottovoce.audio.tuning import LatencyReport
 from sottovoce.core.units import FLOOR_DB
 from sottovoce.native.telemetry import Histogram
 
@@ -70,6 +71,7 @@ class StreamReport:
     channels: int
     blocksize: int
     latency_s: float
+    latency: LatencyReport = field(default_factory=LatencyReport)
     recreating: bool = False
     recreates: int = 0
     recreate_durations_ns: tuple[int, ...] = ()

@@ -34,6 +34,7 @@ from sottovoce.audio.lifecycle import (
     QueryDevice,
     RecreateAsked,
     Report,
+    RetuneAsked,
     StartAsked,
     StreamDied,
     StreamState,
@@ -43,6 +44,7 @@ from sottovoce.audio.lifecycle import (
 from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try
 from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
+from sottovoce.audio.tuning import LatencyControl
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
@@ -58,6 +60,8 @@ _DROP_WAIT_S = 0.25
 class StreamCallback(Protocol):
     """A compiled callback and the state that it touches; one for each stream that is opened."""
 
+    @property
+    def generation(self) -> int: ...
     @property
     def address(self) -> int: ...
     @property
@@ -79,6 +83,8 @@ class StreamCallback(Protocol):
     def peak(self) -> float: ...
     @property
     def rms(self) -> float: ...
+    def expect_within(self, held_s: float) -> None: ...
+    def take_deepest_ns(self) -> int: ...
     def retire(self) -> None: ...
     def counters(self) -> dict[str, int]: ...
 
@@ -131,6 +137,7 @@ class StreamKeeper:
         self._threads: list[threading.Thread] = []
         self._droppers: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._latency = LatencyControl(config)
         self._watchdog = Watchdog(config.blocksize / config.samplerate)
         #: Name and host API of the device that was asked for: ids do not survive a refresh of the host's list.
         self._asked: tuple[str, str] | None = None
@@ -223,6 +230,7 @@ class StreamKeeper:
             channels=live.channels if live else 0,
             blocksize=self.config.blocksize,
             latency_s=live.stream.latency_s if live else 0.0,
+            latency=self._latency.report(),
             recreating=state is StreamState.RECREATING,
             recreates=recreates,
             recreate_durations_ns=durations_ns,
@@ -284,7 +292,17 @@ class StreamKeeper:
                 reason = self._watchdog.judge(health, self._clock.now_ns())
                 if reason:
                     self._dispatch(StreamDied(live.generation, reason))
+                else:
+                    self._tune(callback)
             self._dispatch(Ticked())
+
+    def _tune(self, callback: StreamCallback) -> None:
+        change = self._latency.look(callback, self._clock.now_ns())
+        if change is None:
+            return
+        level = logging.WARNING if change.at_ceiling else logging.INFO
+        log_event(_logger, level, change.reason, kind=self.config.kind, at_ceiling=change.at_ceiling)
+        self._dispatch(RetuneAsked(change.reason))
 
     def _reopen(self, command: OpenStream) -> None:
         try:
@@ -310,6 +328,7 @@ class StreamKeeper:
     def _open_on(self, device: Device, generation: int) -> _Live:
         config = self.config
         refusal: DeviceError | None = None
+        latency_s = self._latency.opens(device)
         for samplerate, channels in formats_to_try(config, device):
             callback = self._make_callback(generation, samplerate, channels)
             request = StreamRequest(
@@ -319,7 +338,7 @@ class StreamKeeper:
                 samplerate=samplerate,
                 channels=channels,
                 blocksize=config.blocksize,
-                latency_s=device.latency_s(config.kind, config.latency),
+                latency_s=latency_s,
                 callback_address=callback.address,
                 finished_address=callback.finished_address,
                 userdata=callback.userdata,
@@ -329,6 +348,7 @@ class StreamKeeper:
             except DeviceError as error:
                 refusal = refusal or error  # the first one speaks of what was wanted
                 continue
+            callback.expect_within((stream.latency_s or latency_s) + config.blocksize / samplerate)
             live = _Live(generation, device, samplerate, channels, stream, callback, self._clock.now_ns())
             try:
                 stream.start()

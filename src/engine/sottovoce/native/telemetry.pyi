@@ -1,6 +1,8 @@
+from collections.abc import Iterable
 from typing import Self, final
 
 def now_ns() -> int: ...
+def judge_supply(starts_ns: Iterable[int], block_ns: int, held_ns: int) -> tuple[int, int]: ...
 
 @final
 class Histogram:

@@ -1,0 +1,126 @@
+"""What the callbacks of playback and capture have in common: the memory that they count in, and its reader."""
+
+from libc.math cimport sqrt
+from libc.stdint cimport uint64_t, uintptr_t
+
+from .atomics cimport sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .meter cimport sv_meter_read
+from .telemetry cimport Histogram, sv_supply_take_deepest
+
+
+cdef void finished_callback(void* userdata) noexcept nogil:
+    """PortAudio says that a stream has stopped. Realtime: yes. Thread: callback."""
+    sv_store_release(&(<stream_state*> userdata).finished, 1)
+
+
+cdef dict shared_counters(const stream_state* stream):
+    """What both kinds of callback count. Realtime: no. Thread: engine."""
+    return {
+        "blocks": sv_load_acquire(&stream.blocks),
+        "frames": sv_load_relaxed(&stream.frames),
+        "generation_mismatches": sv_load_relaxed(&stream.generation_mismatches),
+        "shape_mismatches": sv_load_relaxed(&stream.shape_mismatches),
+        "errors": sv_load_relaxed(&stream.errors),
+        "resample_errors": sv_load_relaxed(&stream.resample_errors),
+        "scrubbed_samples": sv_load_relaxed(&stream.scrubbed_samples),
+        "late_blocks": sv_load_relaxed(&stream.supply.late_blocks),
+        "pa_input_underflows": sv_load_relaxed(&stream.pa_input_underflows),
+        "pa_input_overflows": sv_load_relaxed(&stream.pa_input_overflows),
+        "pa_output_underflows": sv_load_relaxed(&stream.pa_output_underflows),
+        "pa_output_overflows": sv_load_relaxed(&stream.pa_output_overflows),
+        "pa_priming_blocks": sv_load_relaxed(&stream.pa_priming_blocks),
+    }
+
+
+cdef class StreamCallback:
+    """What the callbacks of playback and capture have in common; made only as one of these.
+
+    Keep it until its stream is closed.
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        if type(self) is StreamCallback:
+            raise TypeError("a StreamCallback is made only as a PlaybackCallback or a CaptureCallback")
+
+    cdef int connect(self, stream_state* stream, object generation, uint64_t samplerate) except -1:
+        """Take the memory that the callback counts in; of a stream at ``samplerate`` (Hz)."""
+        if not isinstance(generation, int) or generation < 0:
+            raise ValueError(f"generation is {generation!r}; it must be a whole number, at least 0")
+        self.generation = generation
+        self.durations = Histogram()
+        self.intervals = Histogram()
+        self.resampling = Histogram()
+        stream.samplerate = samplerate
+        stream.meter.samplerate = samplerate
+        stream.durations = self.durations.core
+        stream.intervals = self.intervals.core
+        stream.resampling = self.resampling.core
+        self.stream = stream
+        return 0
+
+    @property
+    def userdata(self):
+        """Address that PortAudio is to hand to both callbacks."""
+        return <uintptr_t> self.stream
+
+    @property
+    def finished_address(self):
+        """Of the ``PaStreamFinishedCallback``."""
+        return <uintptr_t> &finished_callback
+
+    @property
+    def finished(self):
+        """True once PortAudio has said that the stream stopped."""
+        return sv_load_acquire(&self.stream.finished) != 0
+
+    @property
+    def last_block_ns(self):
+        """When the newest block began, on the clock of ``time.monotonic_ns``; 0 before the first."""
+        return sv_load_relaxed(&self.stream.last_block_ns)
+
+    def priority(self):
+        """How the thread of the blocks is scheduled, as the system says; only while the stream is not being closed.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        int
+            1 to 99 in realtime, 0 not so, -1 if there was no block yet or the system does not tell.
+        """
+        return sv_thread_priority(sv_load_relaxed(&self.stream.thread))
+
+    @property
+    def peak(self):
+        """The largest magnitude of late, 0..1: it jumps up within a block and falls 20 dB in 1.7 s.
+
+        Of what the mixer gave, or of what the device gave to a capture.
+        """
+        return sv_meter_read(&self.stream.meter).peak
+
+    @property
+    def rms(self):
+        """The root mean square of all samples, 0..1, weighted exponentially with a time constant of 125 ms."""
+        return sqrt(sv_meter_read(&self.stream.meter).mean_square)
+
+    def expect_within(self, held_s):
+        """Say what the device's buffer holds, in seconds up to an hour: later blocks are counted; 0 judges nothing.
+
+        Realtime: yes. Thread: engine.
+        """
+        if not 0.0 <= held_s <= 3600.0:
+            raise ValueError(f"held_s is {held_s!r}; it must be seconds, 0..3600")
+        sv_store_relaxed(&self.stream.supply.late_after_ns, <uint64_t> (held_s * 1e9))
+
+    def take_deepest_ns(self):
+        """How far below its fullest the buffer was since the last call, in ns. Realtime: yes. Thread: engine."""
+        return sv_supply_take_deepest(&self.stream.supply)
+
+    def retire(self):
+        """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.
+
+        A block that has begun is finished.
+
+        Realtime: yes. Thread: engine.
+        """
+        sv_store_release(&self.stream.retired, 1)
