@@ -18,6 +18,7 @@ from tests.support.fakes import (
     BlockSegmenter,
     ListGenerator,
     Notebook,
+    PausingSegmenter,
     ScriptedInput,
     SteppedOutput,
     ToneSynthesizer,
@@ -46,6 +47,7 @@ class Session:
         recognizers: int = 2,
         own: tuple[int, ...] = (),
         queue: int = 8,
+        pausing: bool = False,
     ) -> None:
         self.input = ScriptedInput(realtime=not lossless)
         self.output = output or SteppedOutput()
@@ -59,9 +61,10 @@ class Session:
                 kind: SpeakerKind = "own" if round(float(audio[0])) in own else "other"
                 return SpeakerVerdict(kind, 1.0)
 
+        self.segmenter = PausingSegmenter() if pausing else BlockSegmenter()
         parts = Parts(
             self.input,
-            BlockSegmenter(),
+            self.segmenter,
             Verifier() if own else NotEnrolled(),
             [self.recognizer] * recognizers,
             self.generator,
@@ -285,3 +288,63 @@ def test_crash_of_a_thread_reaches_whoever_waits() -> None:
         session.input.say(1)
         with pytest.raises(KeyError):
             session.pipeline.wait(10.0)
+
+
+def test_what_was_made_at_the_pause_is_heard_once_the_question_is_over() -> None:
+    with running(Session(pausing=True)) as session:
+        session.input.say(1)
+        session.seen.wait_for(notices.ThesisForeseen, 3)
+        assert session.output.written_s == 0.0
+        assert not session.seen.of(notices.UtteranceHeard)
+        session.input.say(PausingSegmenter.OVER)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.spoken() == ["aaaa", "bbbb", "cccc"]
+        assert [question.text for question in session.generator.asked] == ["first"]
+        (ended,) = session.seen.of(notices.TurnEnded)
+        marks = ended.times.marks_ns  # type: ignore[union-attr]
+        assert marks[Stage.PAUSE_NOTICED] < marks[Stage.ASR_DONE] < marks[Stage.SEGMENT_READY]
+
+
+def test_what_was_made_at_a_pause_is_thrown_away_if_speech_goes_on() -> None:
+    with running(Session(pausing=True)) as session:
+        session.input.say(1)
+        session.seen.wait_for(notices.ThesisForeseen, 3)
+        session.input.say(PausingSegmenter.WENT_ON)
+        session.input.say(2)
+        session.seen.wait_for(notices.ThesisForeseen, 5)
+        session.input.say(PausingSegmenter.OVER)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.spoken() == ["dd", "ee"]
+        ends = [(notice.generation, notice.taken) for notice in session.seen.of(notices.SpeculationEnded)]  # type: ignore[union-attr]
+        assert ends == [(1, False), (2, True)]
+
+
+def test_transcription_of_a_pause_is_given_up_if_speech_goes_on() -> None:
+    gate = threading.Event()
+    with running(Session(pausing=True, gates={1: gate}, recognizers=1)) as session:
+        session.input.say(1)
+        assert session.recognizer.busy.wait(10.0)
+        session.input.say(PausingSegmenter.WENT_ON)
+        session.input.say(2)
+        session.seen.wait_for(notices.ThesisForeseen, 2)
+        assert gate.is_set()  # by its cancellation: the only recogniser was free for the second
+        assert not session.seen.of(notices.SegmentDropped)
+
+
+def test_question_that_ends_before_its_transcript_is_answered_as_ever() -> None:
+    gate = threading.Event()
+    with running(Session(pausing=True, gates={1: gate})) as session:
+        session.input.say(1)
+        session.input.say(PausingSegmenter.OVER)
+        gate.set()
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.outcomes() == [(1, "spoken")]
+        assert not session.seen.of(notices.ThesisForeseen) or session.seen.of(notices.SpeculationEnded)
+
+
+def test_close_in_the_middle_of_a_speculation_leaves_nothing() -> None:
+    with running(Session(pausing=True)) as session:
+        session.input.say(1)
+        session.seen.wait_for(notices.ThesisForeseen, 3)
+    assert [notice.taken for notice in session.seen.of(notices.SpeculationEnded)] == [False]  # type: ignore[union-attr]
+    assert not session.seen.of(notices.TurnEnded)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -12,30 +14,124 @@ from sottovoce.assistant.messages import (
     Answer,
     AnswerEnded,
     Closing,
+    Discard,
     DropOlderSegments,
     EndTurn,
     Finish,
     FinishSpeaking,
+    Hasten,
     Heard,
     Ignore,
     InputEnded,
     NarrationEnded,
+    Prepare,
+    SegmentSettled,
     Speak,
+    SpeechWentOn,
+    Take,
     TakeNext,
     Thesis,
     ThesisMade,
     TurnCommand,
     Utterance,
+    VoidSegment,
 )
-from sottovoce.assistant.turn import MAX_THINKING, TurnMachine
+from sottovoce.assistant.turn import MAX_THINKING, Speculate, TurnMachine
+from sottovoce.metrics.stages import Stage
 
 
 def utterance(number: int, text: str = "what is the plan", speaker: str = "other", error: str = "") -> Utterance:
     return Utterance(number, speaker, text, "en", 0.9, number * 5.0, number * 5.0 + 2.0, (), "test", error)  # type: ignore[arg-type]
 
 
-def machine(max_theses: int = 4) -> TurnMachine:
-    return TurnMachine(max_theses, DialogueContext())
+def machine(max_theses: int = 4, speculate: Speculate = "answer") -> TurnMachine:
+    return TurnMachine(max_theses, DialogueContext(), speculate, lambda text, language: text.endswith("plan"))
+
+
+def settled(number: int, text: str = "what is the plan") -> Utterance:
+    return replace(utterance(number, text), marks=((Stage.SEGMENT_READY, 7),))
+
+
+def test_question_that_is_over_takes_what_was_made_at_its_pause() -> None:
+    turns = machine()
+    first, second = Thesis(1, 1, "ship in June"), Thesis(1, 2, "budget is agreed")
+    paused = Heard(utterance(1), revision=1, settled=False)
+    assert turns.handle(paused) == [Hasten(1, 1), Answer(1, utterance(1), (), speculative=True)]
+    assert turns.handle(ThesisMade(first)) == [Prepare(first)]
+    assert turns.audible_generation is None
+    commands = turns.handle(SegmentSettled(1, 1, 7))
+    assert commands == [Take(1, settled(1)), DropOlderSegments(1), Speak(first)]
+    assert turns.audible_generation == 1
+    assert turns.handle(ThesisMade(second)) == [Speak(second)]
+
+
+def test_answer_that_was_complete_at_the_pause_is_spoken_to_its_end() -> None:
+    turns = machine()
+    thesis = Thesis(1, 1, "ship in June")
+    turns.handle(Heard(utterance(1), 1, settled=False))
+    turns.handle(ThesisMade(thesis))
+    assert turns.handle(AnswerEnded(1)) == []
+    commands = turns.handle(SegmentSettled(1, 1, 7))
+    assert commands == [Take(1, settled(1)), DropOlderSegments(1), Speak(thesis), FinishSpeaking(1)]
+
+
+def test_empty_answer_at_the_pause_ends_the_turn_once_the_question_is_over() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1), 1, settled=False))
+    assert turns.handle(AnswerEnded(1)) == []
+    assert turns.handle(SegmentSettled(1, 1, 7)) == [Take(1, settled(1)), EndTurn(1, "no answer"), TakeNext(1)]
+
+
+def test_speech_that_goes_on_leaves_no_trace_of_the_speculation() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1), 1, settled=False))
+    turns.handle(ThesisMade(Thesis(1, 1, "too early")))
+    assert turns.handle(SpeechWentOn(1, 1)) == [VoidSegment(1, 1), Abandon(1, audible=False), Discard(1)]
+    assert turns.open_generations == ()
+    longer = "what is the plan for May"
+    assert turns.handle(Heard(utterance(1, longer), 2, settled=False)) == [
+        Answer(2, utterance(1, longer), (), speculative=True)
+    ]
+    assert turns.handle(SegmentSettled(1, 2, 7)) == [Take(2, settled(1, longer))]
+    assert turns.handle(ThesisMade(Thesis(1, 2, "late"))) == []
+    assert turns.handle(ThesisMade(Thesis(2, 1, "in May")))[-1] == Speak(Thesis(2, 1, "in May"))
+
+
+def test_transcript_that_comes_after_its_pause_is_judged_by_what_became_of_it() -> None:
+    turns = machine()
+    turns.handle(SpeechWentOn(1, 1))
+    assert turns.handle(Heard(utterance(1), 1, settled=False)) == []
+    assert turns.stale == 1
+    turns.handle(SegmentSettled(1, 2, 7))
+    assert turns.handle(Heard(utterance(1), 2, settled=False)) == [Answer(1, settled(1), ())]
+
+
+def test_speculation_interrupts_nothing_and_gives_nothing_up() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1)))
+    turns.handle(ThesisMade(Thesis(1, 1, "old")))
+    turns.handle(Heard(utterance(2)))
+    turns.handle(Heard(utterance(3)))
+    turns.handle(Heard(utterance(4), 1, settled=False))
+    turns.handle(ThesisMade(Thesis(4, 1, "new")))
+    assert turns.audible_generation == 1
+    assert turns.open_generations == (1, 2, 3, 4)
+    commands = turns.handle(SegmentSettled(4, 1, 7))
+    assert [command.generation for command in commands if isinstance(command, Abandon)] == [1, 2, 3]
+    assert turns.audible_generation == 4
+
+
+def test_own_voice_and_empty_text_are_not_speculated_on() -> None:
+    for ignored in (utterance(1, speaker="own"), utterance(1, "")):
+        turns = machine()
+        assert turns.handle(Heard(ignored, 1, settled=False)) == []
+        assert isinstance(turns.handle(SegmentSettled(1, 1, 7))[0], Ignore)
+
+
+def test_transcript_alone_is_made_early_where_answers_are_not() -> None:
+    turns = machine(speculate="transcript")
+    assert turns.handle(Heard(utterance(1), 1, settled=False)) == [Hasten(1, 1)]
+    assert turns.handle(SegmentSettled(1, 1, 7)) == [Answer(1, settled(1), ())]
 
 
 def test_question_is_answered_spoken_and_ended() -> None:
@@ -153,6 +249,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.abandoned: set[int] = set()
         self.finishing: set[int] = set()
         self.answer_ended: set[int] = set()
+        self.held: set[int] = set()
+        self.pause: tuple[int, int] | None = None
+        self.unheard: list[tuple[int, int]] = []
+        self.revision = 0
         self.input_ended = False
         self.closed = False
         self.finished = False
@@ -164,7 +264,19 @@ class AnyOrder(RuleBasedStateMachine):
                 case Answer(generation):
                     assert generation not in self.started
                     self.started.add(generation)
+                    if command.speculative:
+                        assert not self.held
+                        self.held.add(generation)
+                case Take(generation):
+                    self.held.remove(generation)
+                case Discard(generation):
+                    self.held.remove(generation)
+                    assert generation not in self.ended
+                    self.ended[generation] = "discarded"
+                case Prepare(thesis):
+                    assert thesis.generation in self.held
                 case Speak(thesis):
+                    assert thesis.generation not in self.held
                     assert thesis.generation not in self.abandoned
                     assert thesis.generation not in self.ended
                     assert thesis.generation == self.turns.audible_generation
@@ -176,6 +288,7 @@ class AnyOrder(RuleBasedStateMachine):
                     self.abandoned.add(generation)
                 case EndTurn(generation, outcome):
                     assert generation not in self.ended
+                    assert generation not in self.held
                     self.ended[generation] = outcome
                 case Finish():
                     assert self.input_ended
@@ -183,10 +296,40 @@ class AnyOrder(RuleBasedStateMachine):
                 case _:
                     pass
 
-    @precondition(lambda self: not self.input_ended)
+    @precondition(lambda self: not self.input_ended and self.pause is None)
+    @rule(heard=st.booleans(), again=st.booleans())
+    def pauses(self, heard: bool, again: bool) -> None:
+        if not (again and self.revision):
+            self.number, self.revision = self.number + 1, 0
+        self.revision += 1
+        self.pause = (self.number, self.revision)
+        self.unheard.append(self.pause)
+        if heard:
+            self.transcribe()
+
+    @precondition(lambda self: self.unheard)
+    @rule()
+    def transcribed(self) -> None:
+        self.transcribe()
+
+    def transcribe(self) -> None:
+        number, revision = self.unheard.pop(0)
+        self.apply(self.turns.handle(Heard(utterance(number), revision, settled=False)))
+
+    @precondition(lambda self: self.pause)
+    @rule(over=st.booleans())
+    def pause_ends(self, over: bool) -> None:
+        assert self.pause is not None
+        (number, revision), self.pause = self.pause, None
+        if over:
+            self.revision = 0
+        event = SegmentSettled(number, revision, 7) if over else SpeechWentOn(number, revision)
+        self.apply(self.turns.handle(event))
+
+    @precondition(lambda self: not self.input_ended and self.pause is None)
     @rule(own=st.booleans(), text=st.sampled_from(["", "a question", "another"]), late=st.booleans())
     def heard(self, own: bool, text: str, late: bool) -> None:
-        self.number += 1
+        self.number, self.revision = self.number + 1, 0
         number = max(1, self.number - 2) if late else self.number
         self.apply(self.turns.handle(Heard(utterance(number, text, "own" if own else "other"))))
 
@@ -211,7 +354,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.finishing.discard(generation)
         self.apply(self.turns.handle(NarrationEnded(generation, heard)))
 
-    @precondition(lambda self: self.number > 3)
+    @precondition(lambda self: self.number > 3 and self.pause is None and not self.unheard)
     @rule()
     def input_ends(self) -> None:
         self.input_ended = True
@@ -225,7 +368,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def open_turns_are_bounded(self) -> None:
-        assert len(self.turns.open_generations) <= MAX_THINKING + 1
+        assert len(self.turns.open_generations) <= MAX_THINKING + 2
+        if not self.closed:
+            assert self.held == {g for g in [self.turns.speculative_generation] if g is not None}
 
     @invariant()
     def abandoned_turns_have_ended(self) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.metrics.stages import Span, Stage, TurnRecorder, TurnTimes, percentile, summarize
+from sottovoce.metrics.stages import Span, Stage, TurnRecorder, TurnTimes
 
 MS = 1_000_000
 
@@ -88,29 +87,32 @@ def test_every_span_ends_later_than_it_starts_in_the_usual_order() -> None:
     assert all(order.index(span.start) < order.index(span.end) for span in Span)
 
 
-def test_summary_has_median_p95_and_maximum_of_the_turns_that_have_the_span() -> None:
-    turns = [times(n, speech_end=0, first_sample=float(n)) for n in range(1, 101)]
-    summary = summarize([*turns, times(101, speech_end=0)])
-    assert summary.turns == 101
-    total = summary.spans[Span.TOTAL]
-    assert (total.count, total.median_ms, total.p95_ms, total.max_ms) == (100, 50.5, 95.0, 100.0)
-    assert Span.ASR not in summary.spans
+def hit(**changed: float) -> TurnTimes:
+    """A question that was transcribed and answered in its last pause."""
+    marks = {
+        "speech_end": 0, "pause_noticed": 160, "asr_start": 161, "asr_done": 240, "llm_start": 241, "first_thesis": 250,
+        "tts_start": 251, "tts_first_chunk": 260, "segment_ready": 350, "question_accepted": 351, "first_sample": 358,
+    }  # fmt: skip
+    return times(**{**marks, **changed})
 
 
-def test_summary_of_nothing_is_empty() -> None:
-    summary = summarize([])
-    assert summary.turns == 0
-    assert not summary.spans
+def test_spans_of_a_question_worked_on_before_its_end_are_never_negative() -> None:
+    spans = hit().spans_ms()
+    assert all(length >= 0.0 for length in spans.values())
+    assert spans[Span.ASR_WAIT] == 1.0
+    assert spans[Span.FIRST_SAMPLE] == 7.0
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 100))
-def test_percentile_is_a_value_that_enough_values_do_not_exceed(values: list[float], percent: float) -> None:
-    found = percentile(values, percent)
-    assert found in values
-    assert sum(value <= found for value in values) >= len(values) * percent / 100.0 - 1e-9 * len(values)
+def test_what_runs_beside_the_wait_for_the_end_delays_nothing() -> None:
+    delays = hit().critical_path_ms()
+    assert delays[Span.VAD_END] == 350.0
+    assert delays[Span.ASR] == delays[Span.FIRST_THESIS] == 0.0
+    assert hit(asr_done=400, tts_first_chunk=380).critical_path_ms()[Span.ASR] == 50.0
 
 
-@pytest.mark.parametrize("percent", [-0.1, 100.1])
-def test_percentile_refuses_what_is_no_percentage(percent: float) -> None:
-    with pytest.raises(ValueError, match="within 0 and 100"):
-        percentile([1.0], percent)
+@given(st.lists(st.integers(0, 1000), min_size=len(Stage), max_size=len(Stage)))
+def test_delays_add_up_to_the_total(moments: list[int]) -> None:
+    marks = dict(zip(Stage, moments, strict=True))
+    marks[Stage.SPEECH_END], marks[Stage.FIRST_SAMPLE] = 0, 1000
+    turn = TurnTimes(1, {stage: ms * MS for stage, ms in marks.items()})
+    assert sum(turn.critical_path_ms().values()) == turn.total_ms

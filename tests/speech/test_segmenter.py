@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from sottovoce.app.demo import speak_question
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.types import Mono
-from sottovoce.speech.segmenter import Segment, Segmenter, SegmenterSettings, SpeechStarted
+from sottovoce.speech.segmenter import (
+    Segment,
+    Segmenter,
+    SegmenterEvent,
+    SegmenterSettings,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+)
 from sottovoce.speech.vad import SileroVad, VoiceActivityDetector, WebRtcVad, open_vad
 from tests.support.shared import manifest, shared_data
 
@@ -64,6 +72,79 @@ def test_pause_shorter_than_the_hang_over_does_not_cut() -> None:
 def test_short_segments_are_ignored_and_a_short_question_passes(seconds: float, passes: bool) -> None:
     audio = np.concatenate([silence(1.0), tone(seconds), silence(1.0)])
     assert bool(segments(audio)) is passes
+
+
+PAUSING = SegmenterSettings(pause_ms=160, hang_over_ms=800, short_hang_over_ms=300)
+
+
+def events_of(audio: Mono, settings: SegmenterSettings, cut: int = 512, hasten: bool = False) -> list[SegmenterEvent]:
+    segmenter = Segmenter(LoudnessVad(), settings)
+    events: list[SegmenterEvent] = []
+    for start in range(0, len(audio), cut):
+        new = segmenter.feed(audio[start : start + cut])
+        for event in new:
+            if hasten and isinstance(event, SpeechPaused):
+                segmenter.hasten(event.segment.number, event.segment.revision)
+        events += new
+    return events + segmenter.flush()
+
+
+def test_pause_gives_the_segment_that_comes_if_nothing_more_is_said() -> None:
+    started, paused, segment = events_of(np.concatenate([silence(1.0), tone(1.5), silence(2.0)]), PAUSING)
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(segment, Segment)
+    assert (paused.segment.number, paused.segment.revision) == (segment.number, segment.revision) == (1, 1)
+    assert paused.segment.speech_end_s == segment.speech_end_s
+    same = len(paused.segment.audio)
+    assert np.array_equal(paused.segment.audio, segment.audio[:same])
+
+
+def test_speech_that_goes_on_voids_its_pause() -> None:
+    speech = np.concatenate([tone(1.0), silence(0.4), tone(1.0), silence(2.0)])
+    kinds = [type(event) for event in events_of(speech, PAUSING)]
+    assert kinds == [SpeechStarted, SpeechPaused, SpeechResumed, SpeechPaused, Segment]
+
+
+def test_short_speech_gives_no_pause() -> None:
+    assert [type(event) for event in events_of(np.concatenate([tone(0.1), silence(2.0)]), PAUSING)] == [SpeechStarted]
+
+
+def test_hastened_pause_ends_after_the_short_hang_over() -> None:
+    speech = np.concatenate([tone(1.5), silence(0.5), tone(1.0), silence(2.0)])
+    found = [event for event in events_of(speech, PAUSING, hasten=True) if isinstance(event, Segment)]
+    assert [round(segment.speech_end_s, 1) for segment in found] == [1.5, 3.0]
+    assert sum(isinstance(event, Segment) for event in events_of(speech, PAUSING)) == 1
+
+
+def test_word_of_a_pause_that_is_over_hastens_nothing() -> None:
+    segmenter = Segmenter(LoudnessVad(), PAUSING)
+    segmenter.feed(np.concatenate([tone(1.5), silence(0.2)]))
+    segmenter.feed(tone(0.5))
+    segmenter.feed(silence(0.2))
+    segmenter.hasten(1, 1)
+    assert not any(isinstance(event, Segment) for event in segmenter.feed(silence(0.3)))
+    segmenter.hasten(1, 2)
+    assert any(isinstance(event, Segment) for event in segmenter.feed(silence(0.1)))
+
+
+@given(cuts=st.lists(st.sampled_from([0.1, 0.2, 0.35, 0.5, 1.0]), min_size=1, max_size=12))
+def test_every_pause_is_settled_or_void(cuts: list[float]) -> None:
+    pieces = [part for seconds in cuts for part in (tone(1.5 - seconds), silence(seconds))]
+    open_pause: tuple[int, int] | None = None
+    for event in events_of(np.concatenate([*pieces, silence(1.0)]), PAUSING):
+        match event:
+            case SpeechPaused(segment):
+                assert open_pause is None
+                open_pause = (segment.number, segment.revision)
+            case SpeechResumed(number, revision):
+                assert open_pause == (number, revision)
+                open_pause = None
+            case Segment():
+                assert open_pause in (None, (event.number, event.revision))
+                assert (open_pause is None) == (event.revision == 0)
+                open_pause = None
+    assert open_pause is None
 
 
 def test_click_is_no_start() -> None:

@@ -13,7 +13,7 @@ from sottovoce.core.errors import BackendError
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import Transcript
 from sottovoce.speech.llm.base import Delta, Question
-from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechStarted
+from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechPaused, SpeechResumed, SpeechStarted
 
 SAMPLERATE = 1000
 
@@ -66,6 +66,40 @@ class BlockSegmenter:
     def flush(self) -> Sequence[SegmenterEvent]:
         return []
 
+    def hasten(self, number: int, revision: int) -> None: ...
+
+
+class PausingSegmenter:
+    """Pauses after every block, whose word is the whole speech so far; WENT_ON and OVER say what the pause was."""
+
+    speaking = False
+    WENT_ON, OVER = 0, -1
+
+    def __init__(self) -> None:
+        self.hastened: list[tuple[int, int]] = []
+        self._number = 1
+        self._paused: Segment | None = None
+        self._revision = 0
+
+    def feed(self, chunk: Mono) -> Sequence[SegmenterEvent]:
+        code = round(float(chunk[0]))
+        paused, self._paused = self._paused, None
+        if code == self.WENT_ON:
+            return [SpeechResumed(self._number, self._revision)]
+        if code == self.OVER:
+            assert paused is not None
+            self._number, self._revision = self._number + 1, 0
+            return [paused]
+        self._revision += 1
+        self._paused = Segment(chunk, 0.0, 1.0, 0.5, self._number, self._revision)
+        return [SpeechPaused(self._paused)]
+
+    def flush(self) -> Sequence[SegmenterEvent]:
+        return []
+
+    def hasten(self, number: int, revision: int) -> None:
+        self.hastened.append((number, revision))
+
 
 class WordRecognizer:
     """Knows the words of the test; a gate holds a word back until it is opened, or the work is cancelled."""
@@ -76,6 +110,7 @@ class WordRecognizer:
     def __init__(self, words: dict[int, str], gates: dict[int, threading.Event] | None = None) -> None:
         self.words = words
         self.gates = gates or {}
+        self.busy = threading.Event()
 
     def warm(self) -> None: ...
 
@@ -85,6 +120,7 @@ class WordRecognizer:
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
         word = round(float(audio[0]))
+        self.busy.set()
         if word in self.gates:
             gate = self.gates[word]
             cancel.on_cancel(gate.set)

@@ -31,14 +31,16 @@ class Journal:
     session_id: int
     started_ns: int
     _theses: dict[tuple[int, int], ThesisChanged] = field(default_factory=dict)
+    _turns: dict[int, int] = field(default_factory=dict)  # by generation; speculation leaves gaps in those
+    _accepted: int = 0
 
     def __call__(self, notice: Notice) -> None:
         match notice:
             case notices.UtteranceHeard(utterance, generation, ignored):
                 self._heard(utterance, generation, ignored)
             case notices.ThesisAdded(thesis):
-                made = ThesisChanged(thesis.generation, thesis.number, thesis.text, thesis.source, ThesisStatus.MADE)
-                self._put(made)
+                turn = self._turns[thesis.generation]
+                self._put(ThesisChanged(turn, thesis.number, thesis.text, thesis.source, ThesisStatus.MADE))
             case notices.ThesisStarted(thesis, at_ns):
                 self._change(thesis, ThesisStatus.PLAYING, start_s=(at_ns - self.started_ns) / 1e9)
             case notices.ThesisSpoken(thesis, start_s, end_s):
@@ -71,27 +73,28 @@ class Journal:
         if ignored:
             self._append(records.QuestionIgnored(utterance.number, ignored))
         else:
-            self._append(records.QuestionAccepted(generation, utterance.number))
+            self._accepted += 1
+            self._turns[generation] = self._accepted
+            self._append(records.QuestionAccepted(self._accepted, utterance.number))
 
     def _ended(self, notice: notices.TurnEnded) -> None:
         marks = dict(notice.times.marks_ns)
-        stages = tuple(
-            StageTime(str(span), marks[span.start], marks[span.end])
-            for span in Span
-            if span.start in marks and span.end in marks
-        )
+        intervals = ((span, notice.times.interval_ns(span)) for span in Span)
+        stages = tuple(StageTime(str(span), *interval_ns) for span, interval_ns in intervals if interval_ns)
         if Stage.FIRST_SAMPLE in marks and Stage.LAST_SAMPLE in marks:
             stages += (StageTime("speaking", marks[Stage.FIRST_SAMPLE], marks[Stage.LAST_SAMPLE]),)
-        self._append(records.TurnEnded(notice.generation, notice.outcome, stages))
+        ended = self._turns[notice.generation]
+        self._append(records.TurnEnded(ended, notice.outcome, stages))
         for key, thesis in list(self._theses.items()):
             # a thesis that sounds is settled by the narrator's own word, which comes after the end of a cut turn
-            if key[0] == notice.generation and thesis.status is ThesisStatus.MADE:
+            if key[0] == ended and thesis.status is ThesisStatus.MADE:
                 self._put(replace(thesis, status=ThesisStatus.DROPPED))
-            if key[0] < notice.generation:
+            if key[0] < ended:
                 del self._theses[key]
+        self._turns = {generation: turn for generation, turn in self._turns.items() if turn >= ended}
 
     def _change(self, thesis: Thesis, status: ThesisStatus, **changed: float) -> None:
-        known = self._theses.get((thesis.generation, thesis.number))
+        known = self._theses.get((self._turns.get(thesis.generation, 0), thesis.number))
         if known is not None:
             self._put(replace(known, status=status, **changed))  # type: ignore[arg-type]
 

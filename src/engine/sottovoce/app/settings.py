@@ -148,6 +148,18 @@ class VadSettings(Section):
         le=3000,
         description="How long a silence ends a segment; shorter answers sooner, longer bears pauses.",
     )
+    short_hang_over_ms: int = Field(
+        default=350,
+        ge=100,
+        le=3000,
+        description="The same for what reads like a whole question; hang_over_ms or more makes no difference.",
+    )
+    pause_ms: int = Field(
+        default=160,
+        ge=60,
+        le=2000,
+        description="After how much silence work on a question begins that may not be over yet; see turn.speculate.",
+    )
     tail_ms: int = Field(
         default=300, ge=0, le=3000, description="How much of that silence is given to the recogniser, which needs some."
     )
@@ -211,6 +223,12 @@ class NotesSettings(Section):
 class TurnSettings(Section):
     """How an answer is given."""
 
+    speculate: Literal["off", "transcript", "answer"] = Field(
+        default="answer",
+        description="How far a question is worked on while its speaker has only paused: not at all, to its transcript, "
+        "or to its answer and speech, which are thrown away if speech goes on. Nothing of it is heard before the "
+        'question is over. "transcript" calls no language model in vain.',
+    )
     pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median
 from types import TracebackType
 
 from rich import box
@@ -16,7 +17,7 @@ from sottovoce.assistant.messages import Utterance
 from sottovoce.assistant.notices import BackendFailed, Notice
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
-from sottovoce.metrics.stages import Span, TurnTimes, summarize
+from sottovoce.metrics.stages import Span, TurnTimes
 
 #: Stages as they are named for the reader, in the order of the critical path.
 STAGE_NAMES: tuple[tuple[Span, str], ...] = (
@@ -106,7 +107,18 @@ class Screen:
         doing = "hearing somebody" if self.view.speaking else self._status
         style = "bold red" if self.view.speaking else "red"
         status = Text.assemble((f"{dot} ", style), doing, (f"  {clock_time(self.view.heard_s)}", "dim"))
-        return Group(*(self._turn(turn) for turn in self.view.open_turns), status)
+        turns = [self._turn(turn) for turn in self.view.open_turns]
+        return Group(*turns, *self._provisional(), status)
+
+    def _provisional(self) -> list[RenderableType]:
+        """What may be asked, and what would be answered: to be read, in grey, before anything is heard."""
+        provisional = self.view.provisional
+        if provisional is None:
+            return []
+        dots = "…" if self._utf8 else "..."
+        rows: list[RenderableType] = [self._question(provisional.question, style="dim").append(dots, "dim")]
+        rows += [Text(f"      {thesis.number} {thesis.text}", style="dim italic") for thesis in provisional.theses]
+        return rows
 
     def _turn(self, turn: TurnView) -> RenderableType:
         rows: list[RenderableType] = [self._question(turn.question, style="bold")]
@@ -135,9 +147,9 @@ class Screen:
         return line.append(f" ({view.note})", style="red") if view.note else line
 
     def _times(self, times: TurnTimes, total_ms: float) -> Text:
-        spans = times.spans_ms()
+        spans = times.critical_path_ms()
         between = " · " if self._utf8 else " + "
-        parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if span in spans)
+        parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if spans.get(span, 0.0) >= 0.5)
         return Text.assemble("      ", (f"{total_ms:.0f} ms", "green"), (f" to the first sound: {parts}", "dim"))
 
 
@@ -155,13 +167,19 @@ def summary_table(turns: Sequence[TurnView]) -> Table:
     def cells(value: Callable[[Span], float | None]) -> list[str]:
         return ["" if (ms := value(span)) is None else f"{ms:.0f}" for span in spans]
 
-    timed = [turn.times for turn in turns if turn.times is not None]
+    delays = [_delays_ms(turn.times) for turn in turns if turn.times is not None]
     for turn in turns:
         spoken = sum(view.state == "spoken" for view in turn.theses)
-        times = turn.times
-        table.add_row(turn.question.text, f"{spoken}/{len(turn.theses)}", *(cells(times.span_ms) if times else ()))
-    if len(timed) > 1:
-        medians = summarize(timed).spans
+        known = _delays_ms(turn.times).get if turn.times is not None else None
+        table.add_row(turn.question.text, f"{spoken}/{len(turn.theses)}", *(cells(known) if known else ()))
+    if len(delays) > 1:
+        lengths = {span: [delay[span] for delay in delays if span in delay] for span in spans}
         table.add_section()
-        table.add_row("median", "", *cells(lambda span: medians[span].median_ms if span in medians else None))
+        table.add_row("median", "", *cells(lambda span: median(lengths[span]) if lengths[span] else None))
     return table
+
+
+def _delays_ms(times: TurnTimes) -> dict[Span, float]:
+    """What each stage put the first sound off by, and the sum; nothing of a turn that was not heard."""
+    total_ms = times.total_ms
+    return {} if total_ms is None else {**times.critical_path_ms(), Span.TOTAL: total_ms}

@@ -45,6 +45,15 @@ class IgnoredUtterance:
 
 
 @dataclass(slots=True)
+class Provisional:
+    """What is being made of a question that may not be over yet."""
+
+    generation: int
+    question: Utterance
+    theses: list[Thesis] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class SessionView:
     """The picture; :meth:`apply` takes the notices in their order.
 
@@ -56,11 +65,18 @@ class SessionView:
         Seconds of input heard.
     speaking : bool
         Whether somebody speaks now.
+    provisional : Provisional or None
+        A question that may not be over yet, and the theses that it would have.
+    hits, misses : int
+        How often such a question proved to be over, and how often it went on.
     """
 
     keep: bool = True
     heard_s: float = 0.0
     speaking: bool = False
+    provisional: Provisional | None = None
+    hits: int = 0
+    misses: int = 0
     dropped: int = 0
     ignored: list[IgnoredUtterance] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
@@ -85,6 +101,15 @@ class SessionView:
                 self.dropped += 1
             case notices.UtteranceHeard(utterance, generation, ignored):
                 return self._heard(utterance, generation, ignored)
+            case notices.Speculated(utterance, generation):
+                self.provisional = Provisional(generation, utterance)
+            case notices.ThesisForeseen(thesis):
+                if self.provisional is not None and self.provisional.generation == thesis.generation:
+                    self.provisional.theses.append(thesis)
+            case notices.SpeculationEnded(_, taken):
+                self.provisional = None
+                self.hits += taken
+                self.misses += not taken
             case notices.ThesisAdded(thesis):
                 if thesis.generation in self._open:
                     self._open[thesis.generation].theses.append(ThesisView(thesis))

@@ -172,11 +172,14 @@ def make_pipeline(
         True for recordings, False for what happens now.
     """
     vad = config.vad
+    speculate = "off" if lossless else config.turn.speculate
     segmenter = Segmenter(
         open_vad(vad.backend),
         SegmenterSettings(
             pre_roll_ms=vad.pre_roll_ms,
             hang_over_ms=vad.hang_over_ms,
+            short_hang_over_ms=min(vad.short_hang_over_ms, vad.hang_over_ms),
+            pause_ms=0 if speculate == "off" else vad.pause_ms,
             tail_ms=vad.tail_ms,
             min_segment_ms=vad.min_segment_ms,
             max_segment_s=vad.max_segment_s,
@@ -193,6 +196,7 @@ def make_pipeline(
         segment_queue=config.asr.queue_segments,
         synthesis_threads=config.tts.workers,
         pause_s=config.turn.pause_between_theses_ms / 1000,
+        speculate=speculate,
     )
 
     def observe(notice: Notice) -> None:

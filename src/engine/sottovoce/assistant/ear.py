@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from sottovoce.assistant import notices
+from sottovoce.assistant.messages import SegmentSettled, SpeechWentOn, TurnEvent
 from sottovoce.assistant.ports import AudioInput
 from sottovoce.core.clock import Clock
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.types import Mono
-from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechStarted
+from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechPaused, SpeechResumed, SpeechStarted
 
 #: Seconds of input between two notices of progress.
 PROGRESS_EVERY_S = 1.0
@@ -19,11 +20,15 @@ PROGRESS_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TimedSegment:
-    """A segment, and when on the session's clock its speech ended and it was ready."""
+    """A segment, and when on the session's clock its speech ended and it was ready.
+
+    ``settled`` is False for one that a pause has given, and that speech may yet make void.
+    """
 
     segment: Segment
     speech_end_ns: int
     ready_ns: int
+    settled: bool = True
 
 
 class SegmentSource(Protocol):
@@ -35,6 +40,8 @@ class SegmentSource(Protocol):
     def feed(self, chunk: Mono) -> Sequence[SegmenterEvent]: ...
 
     def flush(self) -> Sequence[SegmenterEvent]: ...
+
+    def hasten(self, number: int, revision: int) -> None: ...
 
 
 class StreamClock:
@@ -59,7 +66,8 @@ class StreamClock:
 class Ear:
     """Reads the input to its end and queues its segments; :meth:`run` is the body of the thread.
 
-    A segment that finds the queue full pushes out the oldest one, or waits, as the queue was made.
+    A segment that finds the queue full pushes out the oldest one, or waits, as the queue was made. One that a pause has
+    given is queued as soon as the pause is noticed; when it proves to be all, only that is said.
     """
 
     def __init__(
@@ -67,25 +75,30 @@ class Ear:
         source: AudioInput,
         segmenter: SegmentSource,
         segments: BoundedQueue[TimedSegment],
-        notify: Callable[[notices.Notice], None],
+        post: Callable[[TurnEvent | notices.Notice], None],
         clock: Clock,
     ) -> None:
         self._source = source
         self._segmenter = segmenter
         self._segments = segments
-        self._notify = notify
+        self._post = post
         self._clock = clock
         self._stream_clock = StreamClock()
         self._frames = 0
         self._speaking = False
         self._next_progress_s = 0.0
+        self._hasten: tuple[int, int] | None = None
+
+    def hasten(self, number: int, revision: int) -> None:
+        """The segment of this pause reads like a whole question: end it soon; from any thread."""
+        self._hasten = (number, revision)
 
     def run(self) -> None:
         try:
             while (block := self._source.read()) is not None:
                 self._take(block)
             self._pass_on(self._segmenter.flush())
-            self._notify(notices.InputProgress(self._heard_s))
+            self._post(notices.InputProgress(self._heard_s))
         finally:
             self._segments.close()
 
@@ -96,10 +109,13 @@ class Ear:
     def _take(self, block: Mono) -> None:
         self._frames += len(block)
         self._stream_clock.arrived(self._heard_s, self._clock.now_ns())
+        hasten, self._hasten = self._hasten, None
+        if hasten is not None:
+            self._segmenter.hasten(*hasten)
         self._pass_on(self._segmenter.feed(block))
         if self._heard_s >= self._next_progress_s:
             self._next_progress_s = self._heard_s + PROGRESS_EVERY_S
-            self._notify(notices.InputProgress(self._heard_s))
+            self._post(notices.InputProgress(self._heard_s))
 
     def _pass_on(self, events: Sequence[SegmenterEvent]) -> None:
         was_speaking = self._speaking
@@ -107,20 +123,33 @@ class Ear:
             match event:
                 case SpeechStarted():
                     was_speaking = True
-                    self._notify(notices.SpeechBegan(event.at_s))
+                    self._post(notices.SpeechBegan(event.at_s))
+                case SpeechPaused(segment):
+                    self._queue(self._time(segment, settled=False))
+                case SpeechResumed(number, revision):
+                    self._segments.remove_where(lambda timed: timed.segment.number == number)
+                    self._post(SpeechWentOn(number, revision))
                 case Segment():
-                    self._queue(event)
+                    self._settle(self._time(event, settled=True))
                 case _:
                     assert_never(event)
         self._speaking = self._segmenter.speaking
         if was_speaking and not self._speaking:
-            self._notify(notices.SpeechEnded(self._heard_s))
+            self._post(notices.SpeechEnded(self._heard_s))
 
-    def _queue(self, segment: Segment) -> None:
+    def _time(self, segment: Segment, *, settled: bool) -> TimedSegment:
         ready_ns = self._clock.now_ns()
         # in a file read at full speed the position says nothing about the moment
         end_ns = self._stream_clock.at_ns(segment.speech_end_s) if self._source.realtime else ready_ns
-        timed = TimedSegment(segment, min(end_ns, ready_ns), ready_ns)
+        return TimedSegment(segment, min(end_ns, ready_ns), ready_ns, settled)
+
+    def _settle(self, timed: TimedSegment) -> None:
+        if timed.segment.revision:  # its speech is on its way, or was dropped, since the pause
+            self._post(SegmentSettled(timed.segment.number, timed.segment.revision, timed.ready_ns))
+        else:
+            self._queue(timed)
+
+    def _queue(self, timed: TimedSegment) -> None:
         dropped = self._segments.put(timed)
         if dropped is not None and dropped is not timed:  # one that comes back itself came after the end
-            self._notify(notices.SegmentDropped(dropped.segment.number, "the recognisers are too slow"))
+            self._post(notices.SegmentDropped(dropped.segment.number, "the recognisers are too slow"))

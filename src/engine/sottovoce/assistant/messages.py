@@ -71,9 +71,31 @@ class Thesis:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A recogniser has finished with a segment."""
+    """A recogniser has finished with a segment.
+
+    ``revision`` is that of the pause which gave it; ``settled`` is False if it was not known then to be all.
+    """
 
     utterance: Utterance
+    revision: int = 0
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettled:
+    """What was given at a pause is all that was said; the silence was long enough at ``ready_ns``."""
+
+    number: int
+    revision: int
+    ready_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWentOn:
+    """What was given at a pause is void: speech went on."""
+
+    number: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +131,9 @@ class Closing:
     """The session ends now."""
 
 
-TurnEvent: TypeAlias = Heard | ThesisMade | AnswerEnded | NarrationEnded | InputEnded | Closing
+TurnEvent: TypeAlias = (
+    Heard | SegmentSettled | SpeechWentOn | ThesisMade | AnswerEnded | NarrationEnded | InputEnded | Closing
+)
 
 
 # What the turn state machine asks of the threads.
@@ -117,11 +141,50 @@ TurnEvent: TypeAlias = Heard | ThesisMade | AnswerEnded | NarrationEnded | Input
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Generate theses for this utterance."""
+    """Generate theses for this utterance; ``speculative`` as long as more may be said."""
 
     generation: int
     utterance: Utterance
     context: tuple[str, ...]
+    speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hasten:
+    """What was said before this pause reads like a whole question: a short silence will do."""
+
+    number: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoidSegment:
+    """Do not go on transcribing what that pause has given."""
+
+    number: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Synthesise this thesis of a speculative turn, to be spoken if it is taken."""
+
+    thesis: Thesis
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The question of a speculative turn has ended as it was: it is a turn like any other from now on."""
+
+    generation: int
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A speculative turn was in vain; it has been abandoned."""
+
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +246,18 @@ class Finish:
 
 
 TurnCommand: TypeAlias = (
-    Answer | Speak | FinishSpeaking | Abandon | DropOlderSegments | Ignore | EndTurn | TakeNext | Finish
+    Answer
+    | Hasten
+    | VoidSegment
+    | Prepare
+    | Take
+    | Discard
+    | Speak
+    | FinishSpeaking
+    | Abandon
+    | DropOlderSegments
+    | Ignore
+    | EndTurn
+    | TakeNext
+    | Finish
 )

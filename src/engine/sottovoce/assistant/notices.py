@@ -49,6 +49,29 @@ class UtteranceHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculated:
+    """An utterance that may not be over yet is being answered, to be shown as provisional; nothing of it is heard."""
+
+    utterance: Utterance
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThesisForeseen:
+    """A thesis of a speculative turn; if the turn is taken, ThesisAdded follows."""
+
+    thesis: Thesis
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationEnded:
+    """The utterance was over, and the turn is ``taken``; or it went on, and what was made of it is thrown away."""
+
+    generation: int
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ThesisAdded:
     """A thesis is there to be read, and about to be synthesised."""
 
@@ -128,6 +151,9 @@ Notice: TypeAlias = (
     | InputProgress
     | SegmentDropped
     | UtteranceHeard
+    | Speculated
+    | ThesisForeseen
+    | SpeculationEnded
     | ThesisAdded
     | ThesisStarted
     | ThesisSpoken

@@ -24,6 +24,7 @@ from typing import TypeAlias, assert_never, get_args
 from sottovoce.assistant import messages, notices
 from sottovoce.assistant.context import DialogueContext
 from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
+from sottovoce.assistant.endpoint import reads_finished
 from sottovoce.assistant.messages import TurnCommand, TurnEvent
 from sottovoce.assistant.narrator import Narrator
 from sottovoce.assistant.notices import Notice
@@ -32,7 +33,7 @@ from sottovoce.assistant.synthesis import SpokenThesis, SynthesisPool
 from sottovoce.assistant.thinker import Thinker
 from sottovoce.assistant.token import TurnToken
 from sottovoce.assistant.transcribers import Transcribers, Turnstile
-from sottovoce.assistant.turn import TurnMachine
+from sottovoce.assistant.turn import Speculate, TurnMachine
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.queues import BoundedQueue, WhenFull
@@ -82,6 +83,8 @@ class PipelineSettings:
         Theses synthesised at once.
     pause_s : float
         Silence between two theses.
+    speculate : {"off", "transcript", "answer"}
+        How far a question is worked on before it is known to be over; "off" where nothing may be dropped.
     """
 
     lossless: bool
@@ -90,6 +93,7 @@ class PipelineSettings:
     segment_queue: int = 8
     synthesis_threads: int = 3
     pause_s: float = 0.25
+    speculate: Speculate = "answer"
 
 
 class Pipeline:
@@ -120,7 +124,8 @@ class Pipeline:
         self._inbox: BoundedQueue[_Posted] = BoundedQueue(1024, WhenFull.BLOCK)
         self._tokens: dict[int, TurnToken] = {}
         self._times: dict[int, TurnRecorder] = {}
-        self._machine = TurnMachine(settings.max_theses, DialogueContext())
+        self._prepared: dict[tuple[int, int], SpokenThesis] = {}
+        self._machine = TurnMachine(settings.max_theses, DialogueContext(), settings.speculate, reads_finished)
         self._turnstile = Turnstile() if settings.lossless else None
         segments: BoundedQueue[TimedSegment] = BoundedQueue(
             settings.segment_queue, WhenFull.BLOCK if settings.lossless else WhenFull.DROP_OLDEST
@@ -231,11 +236,22 @@ class Pipeline:
         match command:
             case messages.Answer():
                 self._answer(command)
+            case messages.Hasten(number, revision):
+                self._ear.hasten(number, revision)
+            case messages.VoidSegment(number, revision):
+                self._transcribers.void(number, revision)
+            case messages.Prepare(thesis):
+                self._observer(notices.ThesisForeseen(thesis))
+                self._prepared[thesis.generation, thesis.number] = self._synthesize(thesis)
+            case messages.Take(generation, utterance):
+                self._take(generation, utterance)
+            case messages.Discard(generation):
+                self._times.pop(generation)
+                self._observer(notices.SpeculationEnded(generation, taken=False))
             case messages.Speak(thesis):
                 self._observer(notices.ThesisAdded(thesis))
-                spoken = SpokenThesis(thesis, self._tokens[thesis.generation])
-                self._pool.submit(spoken)
-                self._narrator.speak(spoken)
+                spoken = self._prepared.pop((thesis.generation, thesis.number), None)
+                self._narrator.speak(spoken or self._synthesize(thesis))
             case messages.FinishSpeaking(generation):
                 self._narrator.finish(self._tokens[generation])
             case messages.Abandon(generation):
@@ -259,19 +275,35 @@ class Pipeline:
 
     def _answer(self, command: messages.Answer) -> None:
         utterance, settings = command.utterance, self._settings
-        recorder = TurnRecorder(command.generation, self._clock)
+        self._times[command.generation] = TurnRecorder(command.generation, self._clock)
+        language = utterance.language if settings.language == "auto" else settings.language
+        token = self._tokens[command.generation] = TurnToken(command.generation, language)
+        if command.speculative:
+            self._observer(notices.Speculated(utterance, command.generation))
+        else:
+            self._accept(command.generation, utterance)
+        question = Question(utterance.text, language, settings.max_theses, command.context)
+        self._thinker.ask(token, question)
+
+    def _take(self, generation: int, utterance: messages.Utterance) -> None:
+        self._observer(notices.SpeculationEnded(generation, taken=True))
+        self._accept(generation, utterance)
+
+    def _accept(self, generation: int, utterance: messages.Utterance) -> None:
+        recorder = self._times[generation]
         for stage, at_ns in utterance.marks:
             recorder.mark(stage, at_ns)
         recorder.mark(Stage.QUESTION_ACCEPTED)
-        self._times[command.generation] = recorder
-        language = utterance.language if settings.language == "auto" else settings.language
-        token = self._tokens[command.generation] = TurnToken(command.generation, language)
-        self._observer(notices.UtteranceHeard(utterance, command.generation, ""))
-        question = Question(utterance.text, language, settings.max_theses, command.context)
-        self._thinker.ask(token, question)
+        self._observer(notices.UtteranceHeard(utterance, generation, ""))
+
+    def _synthesize(self, thesis: messages.Thesis) -> SpokenThesis:
+        spoken = SpokenThesis(thesis, self._tokens[thesis.generation])
+        self._pool.submit(spoken)
+        return spoken
 
     def _abandon(self, generation: int) -> None:
         token = self._tokens.pop(generation)
         self._narrator.give_up(token)
         self._thinker.forget(token)
         self._pool.forget(token)
+        self._prepared = {key: spoken for key, spoken in self._prepared.items() if key[0] != generation}

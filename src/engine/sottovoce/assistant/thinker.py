@@ -27,18 +27,18 @@ class _Order:
 class Thinker:
     """Streams answers; :meth:`work` is the body of each thread.
 
-    There are as many threads as questions may be waiting for answers (`turn.MAX_THINKING`), so that a generator that
-    hangs on one question does not hold up the next.
+    There are as many threads as questions may be waiting for answers (`turn.MAX_THINKING`) and one for a question that
+    is not over yet, so that a generator that hangs on one question does not hold up the next.
     """
 
-    THREADS = MAX_THINKING
+    THREADS = MAX_THINKING + 1
 
     def __init__(self, generator: Generator, post: Callable[[TurnEvent | Notice], None], clock: Clock) -> None:
         self._generator = generator
         self._post = post
         self._clock = clock
         # as many orders as turns can be open; what is given up is taken out, so this never fills
-        self._orders: BoundedQueue[_Order] = BoundedQueue(4 * MAX_THINKING, WhenFull.BLOCK)
+        self._orders: BoundedQueue[_Order] = BoundedQueue(4 * self.THREADS, WhenFull.BLOCK)
 
     def ask(self, token: TurnToken, question: Question) -> None:
         """Answer as soon as a thread is free."""

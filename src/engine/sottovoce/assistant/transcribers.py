@@ -79,25 +79,28 @@ class Transcribers:
         self._clock = clock
         self._verifying = threading.Lock()  # a verifier serves one thread at a time
         self._lock = threading.Lock()
-        self._active: dict[int, CancelToken] = {}
+        self._active: dict[tuple[int, int], CancelToken] = {}
+        self._void: set[CancelToken] = set()
         self._working = recognizers
         self._closing = False
 
     def work(self, recognizer: Recognizer) -> None:
         """Transcribe until the queue is closed and empty."""
         while (timed := self._segments.get()) is not None:
-            number = timed.segment.number
-            cancel = CancelToken()
+            segment, cancel = timed.segment, CancelToken()
+            key = (segment.number, segment.revision)
             with self._lock:
-                self._active[number] = cancel
+                self._active[key] = cancel
             utterance = self._transcribe(recognizer, timed, cancel)
             with self._lock:
-                del self._active[number]
+                del self._active[key]
+                void = cancel in self._void
+                self._void.discard(cancel)
             if cancel.cancelled:
-                if not self._closing:
-                    self._post(SegmentDropped(number, _SUPERSEDED))
-            elif self._turnstile is None or self._turnstile.enter(number):
-                self._post(Heard(utterance))
+                if not self._closing and not void:
+                    self._post(SegmentDropped(segment.number, _SUPERSEDED))
+            elif self._turnstile is None or self._turnstile.enter(segment.number):
+                self._post(Heard(utterance, segment.revision, timed.settled))
         with self._lock:
             self._working -= 1
             last = self._working == 0
@@ -107,11 +110,20 @@ class Transcribers:
     def drop_older(self, number: int) -> list[SegmentDropped]:
         """Give up segments before ``number``, queued or in work; returns those that were queued."""
         with self._lock:
-            older = [cancel for active, cancel in self._active.items() if active < number]
+            older = [cancel for (active, _), cancel in self._active.items() if active < number]
         for cancel in older:
             cancel.cancel()
         queued = self._segments.remove_where(lambda timed: timed.segment.number < number)
         return [SegmentDropped(timed.segment.number, _SUPERSEDED) for timed in queued]
+
+    def void(self, number: int, revision: int) -> None:
+        """Speech went on after this pause: do not go on with what it gave."""
+        with self._lock:
+            cancel = self._active.get((number, revision))
+            if cancel is not None:
+                self._void.add(cancel)
+        if cancel is not None:
+            cancel.cancel()
 
     def close(self) -> None:
         """Give up everything; the threads end soon after."""
@@ -127,7 +139,8 @@ class Transcribers:
 
     def _transcribe(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> Utterance:
         segment, error = timed.segment, ""
-        marks = [(Stage.SPEECH_END, timed.speech_end_ns), (Stage.SEGMENT_READY, timed.ready_ns)]
+        ready = Stage.SEGMENT_READY if timed.settled else Stage.PAUSE_NOTICED
+        marks = [(Stage.SPEECH_END, timed.speech_end_ns), (ready, timed.ready_ns)]
 
         def mark(stage: Stage) -> None:
             marks.append((stage, self._clock.now_ns()))

@@ -3,12 +3,18 @@
 Each accepted utterance starts a *turn* with a generation of its own. A turn is *thinking* until it has its first thesis
 and *speaking* from then on. A new question interrupts what is in flight only once it has a non-empty answer: until then
 the turn before it goes on, and if the answer stays empty, it is as if nothing had been asked.
+
+A question that may not be over yet, because its speaker has only paused, may start a *speculative* turn: its theses
+are made and synthesised, but nothing of it is heard and nothing gives way to it. If speech goes on, it is discarded
+without a trace; if the pause proves to be the end, it is taken, and is from then on what it would have been without
+speculation, only further on. What was transcribed at the pause is all that was said, so there is nothing to compare.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, TypeVar, assert_never
 
 from sottovoce.assistant.context import DialogueContext
 from sottovoce.assistant.messages import (
@@ -16,33 +22,60 @@ from sottovoce.assistant.messages import (
     Answer,
     AnswerEnded,
     Closing,
+    Discard,
     DropOlderSegments,
     EndTurn,
     Finish,
     FinishSpeaking,
+    Hasten,
     Heard,
     Ignore,
     InputEnded,
     NarrationEnded,
     Outcome,
+    Prepare,
+    SegmentSettled,
     Speak,
+    SpeechWentOn,
+    Take,
     TakeNext,
     Thesis,
     ThesisMade,
     TurnCommand,
     TurnEvent,
     Utterance,
+    VoidSegment,
 )
+from sottovoce.metrics.stages import Stage
 
 #: Questions that may be waiting for their answers at once; one more gives up the oldest.
 MAX_THINKING = 2
+
+#: How far a question that is not over yet is worked on: not at all, to its transcript, to its answer.
+Speculate: TypeAlias = Literal["off", "transcript", "answer"]
+
+#: Segments about which is remembered that they are settled, or void, until their transcript comes.
+_REMEMBERED = 32
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(slots=True)
 class _Turn:
     utterance: Utterance
-    theses: list[Thesis]
+    theses: list[Thesis] = field(default_factory=list)
     speaking: bool = False
+    held: bool = False  # speculative: nothing of it may be heard
+    ended: str | None = None  # held, and the answer is complete: its error, or empty
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """What was transcribed at a pause that still lasts; ``generation`` is 0 if no turn speculates on it."""
+
+    utterance: Utterance
+    revision: int
+    generation: int
 
 
 class TurnMachine:
@@ -54,6 +87,10 @@ class TurnMachine:
         Theses beyond so many are left out.
     context : DialogueContext
         What has been said, given to the generator with each question.
+    speculate : {"answer", "transcript"}
+        How far to go with a question that is not over yet. Whether there are such at all is the segmenter's choice.
+    reads_finished : callable, optional
+        Whether a text in a language (ISO 639-1) reads like a whole question.
 
     Attributes
     ----------
@@ -61,12 +98,23 @@ class TurnMachine:
         Events that came for a generation no longer wanted, and were dropped.
     """
 
-    def __init__(self, max_theses: int, context: DialogueContext) -> None:
+    def __init__(
+        self,
+        max_theses: int,
+        context: DialogueContext,
+        speculate: Speculate = "answer",
+        reads_finished: Callable[[str, str], bool] = lambda text, language: False,
+    ) -> None:
         self._max_theses = max_theses
         self._context = context
+        self._speculate = speculate
+        self._reads_finished = reads_finished
         self._turns: dict[int, _Turn] = {}
         self._generation = 0
         self._newest_answered = 0
+        self._pause: _Pause | None = None
+        self._settled_ns: dict[tuple[int, int], int] = {}
+        self._void: dict[int, int] = {}  # revision up to which a segment is void
         self._input_ended = False
         self._closed = False
         self.stale = 0
@@ -81,14 +129,23 @@ class TurnMachine:
         """Generations in flight, oldest first."""
         return tuple(self._turns)
 
+    @property
+    def speculative_generation(self) -> int | None:
+        """The generation that waits for its question to end, if any; there is never more than one."""
+        return next((generation for generation, turn in self._turns.items() if turn.held), None)
+
     def handle(self, event: TurnEvent) -> list[TurnCommand]:
         """Take one event, return the commands that follow from it."""
         if self._closed:
             self.stale += 1
             return []
         match event:
-            case Heard(utterance):
-                commands = self._heard(utterance)
+            case Heard():
+                commands = self._heard(event)
+            case SegmentSettled():
+                commands = self._settled(event)
+            case SpeechWentOn():
+                commands = self._went_on(event)
             case ThesisMade(thesis):
                 commands = self._thesis_made(thesis)
             case AnswerEnded(generation, error):
@@ -108,20 +165,84 @@ class TurnMachine:
             commands.append(Finish())
         return commands
 
-    def _heard(self, utterance: Utterance) -> list[TurnCommand]:
+    def _heard(self, event: Heard) -> list[TurnCommand]:
+        utterance, revision = event.utterance, event.revision
+        if event.settled:
+            return self._asked(utterance)
+        if self._void.get(utterance.number, 0) >= revision:
+            self.stale += 1
+            return []
+        ready_ns = self._settled_ns.pop((utterance.number, revision), None)
+        if ready_ns is not None:
+            return self._asked(_settled_at(utterance, ready_ns))
+        return self._paused(utterance, revision)
+
+    def _paused(self, utterance: Utterance, revision: int) -> list[TurnCommand]:
+        commands: list[TurnCommand] = []
+        generation = 0
+        if not self._reason_to_ignore(utterance):
+            if self._reads_finished(utterance.text, utterance.language):
+                commands.append(Hasten(utterance.number, revision))
+            if self._speculate == "answer":
+                generation = self._next_generation(_Turn(utterance, held=True))
+                commands.append(self._answer(generation))
+        self._pause = _Pause(utterance, revision, generation)
+        return commands
+
+    def _settled(self, event: SegmentSettled) -> list[TurnCommand]:
+        pause = self._pause
+        if pause is None or (pause.utterance.number, pause.revision) != (event.number, event.revision):
+            _remember(self._settled_ns, (event.number, event.revision), event.ready_ns)
+            return []
+        self._pause = None
+        utterance = _settled_at(pause.utterance, event.ready_ns)
+        return self._taken(pause.generation, utterance) if pause.generation else self._asked(utterance)
+
+    def _went_on(self, event: SpeechWentOn) -> list[TurnCommand]:
+        _remember(self._void, event.number, event.revision)
+        commands: list[TurnCommand] = [VoidSegment(event.number, event.revision)]
+        pause, self._pause = self._pause, None
+        if pause is not None and pause.generation:
+            commands += self._give_up((pause.generation,), "superseded")
+        return commands
+
+    def _asked(self, utterance: Utterance) -> list[TurnCommand]:
         reason = self._reason_to_ignore(utterance)
         if utterance.text:
             self._context.add_utterance(utterance)
         if reason:
             return [Ignore(utterance, reason), TakeNext(utterance.number)]
-        self._generation += 1
-        commands: list[TurnCommand] = []
-        thinking = [generation for generation, turn in self._turns.items() if not turn.speaking]
-        if len(thinking) >= MAX_THINKING:
-            commands += self._give_up((thinking[0],), "superseded")
-        self._turns[self._generation] = _Turn(utterance, [])
-        commands.append(Answer(self._generation, utterance, self._context.lines_before(utterance)))
+        commands = self._make_room()
+        commands.append(self._answer(self._next_generation(_Turn(utterance))))
         return commands
+
+    def _taken(self, generation: int, utterance: Utterance) -> list[TurnCommand]:
+        self._context.add_utterance(utterance)
+        turn = self._turns[generation]
+        turn.utterance = utterance
+        commands: list[TurnCommand] = [] if turn.theses else self._make_room()
+        turn.held = False
+        commands.append(Take(generation, utterance))
+        if turn.theses:
+            commands += self._begin_to_speak(turn)
+            commands += [Speak(thesis) for thesis in turn.theses]
+        if turn.ended is not None:
+            commands += self._answer_ended(generation, turn.ended)
+        return commands
+
+    def _next_generation(self, turn: _Turn) -> int:
+        self._generation += 1
+        self._turns[self._generation] = turn
+        return self._generation
+
+    def _answer(self, generation: int) -> Answer:
+        turn = self._turns[generation]
+        return Answer(generation, turn.utterance, self._context.lines_before(turn.utterance), turn.held)
+
+    def _make_room(self) -> list[TurnCommand]:
+        """Give up the oldest question that waits for its answer, if one more would be too many."""
+        thinking = [generation for generation, turn in self._turns.items() if not turn.speaking and not turn.held]
+        return self._give_up((thinking[0],), "superseded") if len(thinking) >= MAX_THINKING else []
 
     def _reason_to_ignore(self, utterance: Utterance) -> str:
         if utterance.error:
@@ -141,27 +262,33 @@ class TurnMachine:
             return []
         if len(turn.theses) >= self._max_theses:
             return []
-        commands: list[TurnCommand] = []
-        if not turn.speaking:
-            commands += self._interrupt_before(thesis.generation)
-            turn.speaking = True
-            self._newest_answered = max(self._newest_answered, turn.utterance.number)
-            commands.append(DropOlderSegments(turn.utterance.number))
         turn.theses.append(thesis)
+        if turn.held:
+            return [Prepare(thesis)]
+        commands = [] if turn.speaking else self._begin_to_speak(turn)
         commands.append(Speak(thesis))
         return commands
 
-    def _interrupt_before(self, generation: int) -> list[TurnCommand]:
+    def _begin_to_speak(self, turn: _Turn) -> list[TurnCommand]:
+        """Interrupt the questions before this one."""
         commands: list[TurnCommand] = []
-        for older in [g for g in self._turns if g < generation]:
+        number = turn.utterance.number
+        others = ((generation, other) for generation, other in self._turns.items() if other is not turn)
+        for older in [generation for generation, other in others if other.utterance.number <= number]:
             outcome: Outcome = "interrupted" if self._turns[older].speaking else "superseded"
             commands += self._give_up((older,), outcome)
+        turn.speaking = True
+        self._newest_answered = max(self._newest_answered, number)
+        commands.append(DropOlderSegments(number))
         return commands
 
     def _answer_ended(self, generation: int, error: str) -> list[TurnCommand]:
         turn = self._turns.get(generation)
         if turn is None:
             self.stale += 1
+            return []
+        if turn.held:
+            turn.ended = error
             return []
         if turn.speaking:
             return [FinishSpeaking(generation)]
@@ -184,6 +311,20 @@ class TurnMachine:
         for generation in generations:
             turn = self._turns.pop(generation)
             commands.append(Abandon(generation, audible=turn.speaking))
-            commands.append(EndTurn(generation, outcome))
-            commands.append(TakeNext(turn.utterance.number))
+            if turn.held:
+                commands.append(Discard(generation))
+            else:
+                commands.append(EndTurn(generation, outcome))
+                commands.append(TakeNext(turn.utterance.number))
         return commands
+
+
+def _settled_at(utterance: Utterance, ready_ns: int) -> Utterance:
+    return replace(utterance, marks=(*utterance.marks, (Stage.SEGMENT_READY, ready_ns)))
+
+
+def _remember(known: dict[_Key, int], key: _Key, value: int) -> None:
+    """A recogniser that never answers must not make this grow."""
+    known[key] = value
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sottovoce.core.clock import Clock, MonotonicClock
@@ -16,6 +14,7 @@ class Stage(StrEnum):
     """A moment in a turn, in the order in which they usually come."""
 
     SPEECH_END = "speech_end"  #: the true end of the question, not the moment at which it was noticed
+    PAUSE_NOTICED = "pause_noticed"  #: work on the question began, before it was known to be over
     SEGMENT_READY = "segment_ready"
     SPEAKER_START = "speaker_start"
     SPEAKER_DONE = "speaker_done"
@@ -65,6 +64,9 @@ _BORDERS: Mapping[Span, tuple[Stage, Stage]] = {
     Span.TOTAL: (Stage.SPEECH_END, Stage.FIRST_SAMPLE),
 }
 
+#: The spans that follow one another from the end of the question to the first sample.
+_PATH = (Span.VAD_END, Span.EMBEDDING, Span.ASR, Span.FIRST_THESIS, Span.TTS_FIRST_AUDIO, Span.FIRST_SAMPLE)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnTimes:
@@ -87,9 +89,41 @@ class TurnTimes:
             return None
         return (self.marks_ns[end] - self.marks_ns[start]) / 1e6
 
+    def interval_ns(self, span: Span) -> tuple[int, int] | None:
+        """When ``span`` began and ended; None unless both its ends were reached.
+
+        A question that was worked on before it was over has its recogniser's wait from the pause on, and its first
+        sample's from the moment at which it was known to be over.
+        """
+        start_ns, end_ns = self.marks_ns.get(span.start), self.marks_ns.get(span.end)
+        if start_ns is None or end_ns is None:
+            return None
+        if span is Span.ASR_WAIT:
+            start_ns = min(start_ns, self.marks_ns.get(Stage.PAUSE_NOTICED, start_ns))
+        elif span is Span.FIRST_SAMPLE:
+            start_ns = min(end_ns, max(start_ns, self.marks_ns.get(Stage.QUESTION_ACCEPTED, start_ns)))
+        return start_ns, end_ns
+
     def span_ms(self, span: Span) -> float | None:
         """Length of ``span`` in milliseconds; None unless both its ends were reached."""
-        return self.ms(span.start, span.end)
+        interval_ns = self.interval_ns(span)
+        return None if interval_ns is None else (interval_ns[1] - interval_ns[0]) / 1e6
+
+    def critical_path_ms(self) -> dict[Span, float]:
+        """By how much the end of each span put off the first sample, beyond those before it.
+
+        What ran while the question was not yet known to be over put off nothing. The sum is the total.
+        """
+        reached_ns = self.marks_ns.get(Stage.SPEECH_END)
+        delays_ms: dict[Span, float] = {}
+        if reached_ns is None:
+            return delays_ms
+        for span in _PATH:
+            end_ns = self.marks_ns.get(span.end)
+            if end_ns is not None:
+                delays_ms[span] = max(0, end_ns - reached_ns) / 1e6
+                reached_ns = max(reached_ns, end_ns)
+        return delays_ms
 
     def spans_ms(self) -> dict[Span, float]:
         """Every span whose two ends were reached, in milliseconds."""
@@ -136,46 +170,3 @@ class TurnRecorder:
         with self._lock:
             marks = sorted(self._marks_ns.items(), key=lambda mark: mark[1])
         return TurnTimes(self.turn, dict(marks))
-
-
-@dataclass(frozen=True, slots=True)
-class SpanSummary:
-    """One span over several turns, in milliseconds."""
-
-    count: int
-    median_ms: float
-    p95_ms: float
-    max_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Spans over several turns; a span that no turn has is absent."""
-
-    turns: int
-    spans: Mapping[Span, SpanSummary] = field(default_factory=dict)
-
-
-def summarize(turns: Iterable[TurnTimes]) -> Summary:
-    """Median, 95th percentile and maximum of each span over ``turns``."""
-    lengths: dict[Span, list[float]] = {span: [] for span in Span}
-    count = 0
-    for times in turns:
-        count += 1
-        for span, length_ms in times.spans_ms().items():
-            lengths[span].append(length_ms)
-    return Summary(count, {span: _summarize_span(values) for span, values in lengths.items() if values})
-
-
-def percentile(values: Iterable[float], percent: float) -> float:
-    """The smallest of ``values`` that at least ``percent`` % of them do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("no values; a percentile needs at least one")
-    if not 0.0 <= percent <= 100.0:
-        raise ValueError(f"percent is {percent}; it must lie within 0 and 100")
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100.0) - 1)]
-
-
-def _summarize_span(values_ms: list[float]) -> SpanSummary:
-    return SpanSummary(len(values_ms), statistics.median(values_ms), percentile(values_ms, 95.0), max(values_ms))

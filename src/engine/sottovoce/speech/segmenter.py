@@ -34,6 +34,11 @@ class SegmenterSettings:
         Audio kept from before the first block of speech, so that no first consonant is lost.
     hang_over_ms : int
         Silence that ends a segment.
+    short_hang_over_ms : int
+        Silence that ends one whose words are known to be a whole question: see :meth:`Segmenter.hasten`.
+    pause_ms : int
+        Silence after which the segment is given as it would be if it ended there, so that work on it may begin; 0 for
+        never.
     tail_ms : int
         How much of that silence stays in the segment's audio; a recogniser needs some, and works through all of it.
     min_segment_ms : int
@@ -51,6 +56,8 @@ class SegmenterSettings:
 
     pre_roll_ms: int = 300
     hang_over_ms: int = 600
+    short_hang_over_ms: int = 350
+    pause_ms: int = 0
     tail_ms: int = 300
     min_segment_ms: int = 1500
     max_segment_s: float = 30.0
@@ -59,9 +66,9 @@ class SegmenterSettings:
     check_flatness: bool | None = None
 
     def __post_init__(self) -> None:
-        for key in ("pre_roll_ms", "tail_ms", "min_segment_ms"):
+        for key in ("pre_roll_ms", "tail_ms", "min_segment_ms", "pause_ms"):
             self._require(key, getattr(self, key) >= 0, "0 or more")
-        for key in ("hang_over_ms", "onset_ms"):
+        for key in ("hang_over_ms", "short_hang_over_ms", "onset_ms"):
             self._require(key, getattr(self, key) > 0, "more than 0")
         self._require("max_segment_s", self.max_segment_s >= 1.0, "1 or more")
         self._require("threshold", 0.0 < self.threshold <= 1.0, "more than 0, at most 1")
@@ -92,6 +99,8 @@ class Segment:
         Where speech truly ended: before the hang-over. Latency counts from here.
     number : int
         1, 2, 3 ...
+    revision : int
+        Of the pause that it ends with, from 1; 0 if there was none.
     """
 
     audio: Mono
@@ -99,9 +108,28 @@ class Segment:
     end_s: float
     speech_end_s: float
     number: int
+    revision: int = 0
 
 
-SegmenterEvent: TypeAlias = SpeechStarted | Segment
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Somebody pauses; ``segment`` is what it will be if nothing more is said, less the silence still to come.
+
+    Either a Segment of the same number and revision follows, with the same speech, or SpeechResumed.
+    """
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """It was but a pause: what was made of that revision of the segment is void."""
+
+    number: int
+    revision: int
+
+
+SegmenterEvent: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | Segment
 
 
 class _Heard(NamedTuple):
@@ -192,6 +220,11 @@ class Segmenter:
         self._rest = audio[whole:].copy()
         return events
 
+    def hasten(self, number: int, revision: int) -> None:
+        """What was said before this pause is all: the short hang-over will do, if the pause still lasts."""
+        if self._paused and (number, revision) == (self._number + 1, self._revision):
+            self._hastened = True
+
     def flush(self) -> list[SegmenterEvent]:
         """End the input: returns the segment that was open, if it counts. The next chunk starts afresh."""
         events: list[SegmenterEvent] = []
@@ -213,6 +246,9 @@ class Segmenter:
         self._open: list[_Heard] = []
         self._open_frames = 0
         self._continued = False
+        self._revision = 0
+        self._paused = False
+        self._hastened = False
         self._onset_run = 0
         self._onset_frame = 0
         self._noise_run = 0
@@ -276,29 +312,54 @@ class Segmenter:
     def _go_on(self, heard: _Heard) -> list[SegmenterEvent]:
         self._open.append(heard)
         self._open_frames += len(heard.block)
+        events: list[SegmenterEvent] = self._resume() if heard.speech else []
         if heard.speech:
             self._speech_end = heard.end_frame
-        silent_frames = heard.end_frame - self._speech_end
-        if silent_frames >= s_to_frames(self.settings.hang_over_ms / 1000.0, self.samplerate):
+        silent_ms = 1000.0 * frames_to_s(heard.end_frame - self._speech_end, self.samplerate)
+        settings = self.settings
+        if silent_ms >= (settings.short_hang_over_ms if self._hastened else settings.hang_over_ms):
             return self._end()
         if self._open_frames >= self._max_frames:
-            return self._cut()
-        return []
+            return [*events, *self._resume(), *self._cut()]
+        if 0 < settings.pause_ms <= silent_ms and not self._paused:
+            return self._pause()
+        return events
 
-    def _end(self) -> list[SegmenterEvent]:
-        blocks, continued = self._open, self._continued
-        self._open, self._open_frames, self._onset_run, self._continued = [], 0, 0, False
-        if continued:
-            return [self._segment(blocks)] if any(heard.speech for heard in blocks) else []
+    def _pause(self) -> list[SegmenterEvent]:
+        if self._reason_to_ignore():
+            return []
+        self._paused = True
+        self._revision += 1
+        return [SpeechPaused(self._segment(self._open, self._number + 1))]
+
+    def _resume(self) -> list[SegmenterEvent]:
+        was_paused, self._paused, self._hastened = self._paused, False, False
+        return [SpeechResumed(self._number + 1, self._revision)] if was_paused else []
+
+    def _reason_to_ignore(self) -> str:
+        """Why what is open is no segment, if it ended here."""
+        if self._continued:
+            return "" if any(heard.speech for heard in self._open) else "silence"
         speech_ms = 1000.0 * frames_to_s(self._speech_end - self._onset_frame, self.samplerate)
         if speech_ms + self.settings.pre_roll_ms + self.settings.hang_over_ms < self.settings.min_segment_ms:
-            self.ignored_short += 1
-            return []
-        flatness = [heard.flatness for heard in blocks if heard.flatness is not None]
-        if flatness and median(flatness) > NOISE_MEDIAN_FLATNESS:
-            self.ignored_noise += 1
-            return []
-        return [self._segment(blocks)]
+            return "short"
+        flatness = [heard.flatness for heard in self._open if heard.flatness is not None]
+        return "noise" if flatness and median(flatness) > NOISE_MEDIAN_FLATNESS else ""
+
+    def _end(self) -> list[SegmenterEvent]:
+        reason = self._reason_to_ignore()
+        self.ignored_short += reason == "short"
+        self.ignored_noise += reason == "noise"
+        events: list[SegmenterEvent] = []
+        if reason:
+            events += self._resume()  # blocks after the pause may have shown that all of it was noise
+        else:
+            self._number += 1
+            events.append(self._segment(self._open, self._number))
+        self._open, self._open_frames, self._onset_run, self._continued = [], 0, 0, False
+        self._revision = 0
+        self._paused = self._hastened = False
+        return events
 
     def _cut(self) -> list[SegmenterEvent]:
         """Give away what lies before the best pause, and go on with what lies after it."""
@@ -306,16 +367,20 @@ class Segmenter:
         before, self._open = self._open[:at], self._open[at:]
         self._open_frames = sum(len(heard.block) for heard in self._open)
         self._continued = True
-        return [self._segment(before)] if any(heard.speech for heard in before) else []
+        self._revision = 0
+        if not any(heard.speech for heard in before):
+            return []
+        self._number += 1
+        return [self._segment(before, self._number)]
 
-    def _segment(self, blocks: Sequence[_Heard]) -> Segment:
+    def _segment(self, blocks: Sequence[_Heard], number: int) -> Segment:
         speech_end = max(heard.end_frame for heard in blocks if heard.speech)
         tail_frames = s_to_frames(self.settings.tail_ms / 1000.0, self.samplerate)
         start, end = blocks[0].start_frame, min(blocks[-1].end_frame, speech_end + tail_frames)
         audio = np.concatenate([heard.block for heard in blocks])[: end - start]
-        self._number += 1
         start_s, end_s, speech_end_s = (frames_to_s(frame, self.samplerate) for frame in (start, end, speech_end))
-        return Segment(np.ascontiguousarray(audio), start_s, end_s, speech_end_s, self._number)
+        revision = self._revision if self._paused else 0
+        return Segment(np.ascontiguousarray(audio), start_s, end_s, speech_end_s, number, revision)
 
 
 def _best_pause(blocks: Sequence[_Heard]) -> int:
