@@ -92,11 +92,12 @@ def test_a_file_that_is_named_must_exist(file: Path) -> None:
 
 def test_everything_wrong_is_told_at_once(file: Path) -> None:
     file.write_text('[tts]\nsped = 1\nspeed = 9\n\n[asr]\nworkers = "two"\n\n[voices]\nx = 1\n', encoding="utf-8")
-    said = problems(file, {"SOTTOVOCE_LLM_MAX_THESES": "9", "SOTTOVOCE_LLM_MAX": "1"}, log__level="loud", nothing=1)
+    env = {"SOTTOVOCE_LLM_MAX_THESES": "9", "SOTTOVOCE_LLM_MAX_THESE": "1"}
+    said = problems(file, env, log__level="loud", nothing=1)
     assert said == [
         f"{file}:8: there is no section [voices]",
         f"{file}:2: there is no setting tts.sped; did you mean tts.speed?",
-        "SOTTOVOCE_LLM_MAX: there is no such variable; did you mean SOTTOVOCE_LLM_MAX_THESES?",
+        "SOTTOVOCE_LLM_MAX_THESE: there is no such variable; did you mean SOTTOVOCE_LLM_MAX_THESES?",
         "--set: there is no setting nothing",
         f"{file}:3: tts.speed = 9 is not allowed; allowed: a number from 0.5 to 3",
         f'{file}:6: asr.workers = "two" is not allowed; allowed: a whole number from 1 to 16',
@@ -130,7 +131,7 @@ def test_an_error_says_what_to_do_and_is_a_config_error(file: Path) -> None:
         ('[session]\nstore = "on"\n', 2, 'session.store = "on" is not allowed; allowed: true or false'),
         ("[tts]\nspeed = nan\n", 2, "tts.speed = nan is not allowed"),
         ("[tts]\nspeed = inf\n", 2, "tts.speed = inf is not allowed"),
-        ("[audio]\nlatency = -1\n", 2, 'audio.latency = -1 is not allowed; allowed: "low", "high", or seconds up to 2'),
+        ("[audio]\nlatency = -1\n", 2, 'audio.latency = -1 is not allowed; allowed: "auto", "low", "high"'),
         ('[tts]\nbackend = "espeek"\n', 2, 'tts.backend = "espeek" is not allowed; allowed: "espeak"'),
         ('[asr]\nlanguage = "English"\n', 2, 'asr.language = "English" is not allowed; allowed: two letters'),
         ('[notes]\npath = "~nobody-of-that-name/x"\n', 2, "notes.path = "),

@@ -111,7 +111,7 @@ def _answer(app: AppContext, backends: Backends, file: Path, target: Path, as_js
         screen = Screen(app.console, realtime=False, quiet=as_json)
         with (
             _progress(app, audio, as_json) as follow,
-            kept_session(app, "answer", str(app.config.notes.path)) as kept,
+            kept_session(app, "answer", str(app.config.notes.path or "")) as kept,
             player,
             closing(player.open_source(samplerate)) as voice,
         ):

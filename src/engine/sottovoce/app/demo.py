@@ -189,7 +189,7 @@ class Conversation:
             stack.enter_context(player)
             voice = stack.enter_context(closing(open_voice(self.config, player, self.backends.synthesizer.samplerate)))
             room = stack.enter_context(closing(player.open_source(EAR_SAMPLERATE, buffer_s=30.0)))
-            kept = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path)))
+            kept = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path or "")))
             pipeline = make_pipeline(
                 self.config, self.backends, kept.ear(stage), voice, (screen, watch, *kept.observers), lossless=False
             )

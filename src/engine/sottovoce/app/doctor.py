@@ -215,13 +215,18 @@ def _recognizer(name: str, config: Config) -> Check:
 
 
 def _generator(name: str, config: Config) -> Check:
-    from sottovoce.speech.registry import describe
+    from sottovoce.app.wiring import generator_settings
+    from sottovoce.speech.registry import check_backend, describe
 
     backend = config.llm.backend
     info = describe("llm", backend)
     if info.missing:
         return Check(name, "missing", f"{backend} needs {', '.join(info.missing)}", _mend_extra(info.extra))
-    return Check(name, "ok", f"{backend}; {_sent('llm', backend)}")
+    try:
+        found = check_backend("llm", backend, **generator_settings(config, backend, None))
+    except SottovoceError as error:
+        return _broken(name, error)
+    return Check(name, "ok", f"{backend}{', ' if found else ''}{found}; {_sent('llm', backend)}")
 
 
 def _synthesizer(name: str, config: Config) -> Check:

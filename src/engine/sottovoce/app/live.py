@@ -62,7 +62,7 @@ class LiveSession:
             player = stack.enter_context(open_player(config))
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
-            kept = stack.enter_context(kept_session(app, "live", str(config.notes.path)))
+            kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
             pipeline, screen = self._connect(recorder, backends, voice, kept)
             self.ready = True
             self._greet(recorder, player)

@@ -20,6 +20,7 @@ ENV_PREFIX = "SOTTOVOCE_"
 ENV_ALIASES = {
     "ASR_WORKERS": "asr.workers",
     "MIN_SEGMENT_MS": "vad.min_segment_ms",
+    "OPENAI_BASE_URL": "openai.base_url",
     "TTS_SPEED": "tts.speed",
     "USE_TTS_ENGINE": "tts.backend",
 }

@@ -61,6 +61,11 @@ Latency: TypeAlias = Annotated[
     _allowed('"auto", "low", "high", or seconds up to 2'),
 ]
 NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
+KeyFile: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a file, or "" for none')]
+Url: TypeAlias = Annotated[
+    str, Field(pattern=r"^(https?://\S+)?$"), _allowed('an address with http or https and its path, or ""')
+]
+ModelName: TypeAlias = Annotated[str, Field(pattern=r"^\S+$", max_length=200), _allowed("the name of a model")]
 StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), _allowed("a file")]
 Language: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$"), _allowed('two letters (ISO 639-1), as "en"')]
 LanguageOrAuto: TypeAlias = Annotated[
@@ -194,6 +199,18 @@ class LlmSettings(Section):
     language: LanguageOrAuto = Field(
         default="auto", description='Language of the theses; "auto" is that of the question.'
     )
+    temperature: float = Field(
+        default=0.3, ge=0, le=2, description="How freely a language model chooses its words; 0 takes the likeliest."
+    )
+    max_tokens: int = Field(
+        default=180, ge=16, le=4096, description="Longest answer of a language model, in its tokens."
+    )
+    first_token_s: float = Field(
+        default=2.0, gt=0, le=60, description="How long the first words of a language model may take, in seconds."
+    )
+    stall_s: float = Field(
+        default=2.0, gt=0, le=60, description="How long it may be silent in the middle of an answer, in seconds."
+    )
 
 
 class TtsSettings(Section):
@@ -217,6 +234,20 @@ class NotesSettings(Section):
     path: NotesPath = Field(
         default=None,
         description="Folder of Markdown notes, or a single note; in a file, relative to the folder of that file.",
+    )
+
+
+class OpenaiSettings(Section):
+    """OpenAI, or a server that speaks its language. The key is never a setting; see docs/backends.md."""
+
+    base_url: Url = Field(
+        default="", description='Address of the server, as "http://localhost:11434/v1"; "" is that of OpenAI.'
+    )
+    llm_base_url: Url = Field(default="", description='The same for the language model alone; "" is base_url.')
+    llm_model: ModelName = Field(default="gpt-4o-mini", description="Model that writes the theses.")
+    key_file: KeyFile = Field(
+        default=None,
+        description="File that holds nothing but the key, readable by you alone; OPENAI_API_KEY is stronger.",
     )
 
 
@@ -267,6 +298,7 @@ class Config(Section):
     llm: LlmSettings = Field(default_factory=LlmSettings)
     tts: TtsSettings = Field(default_factory=TtsSettings)
     notes: NotesSettings = Field(default_factory=NotesSettings)
+    openai: OpenaiSettings = Field(default_factory=OpenaiSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -285,6 +317,7 @@ SECTIONS: dict[str, type[Section]] = {
     "llm": LlmSettings,
     "tts": TtsSettings,
     "notes": NotesSettings,
+    "openai": OpenaiSettings,
     "turn": TurnSettings,
     "session": SessionSettings,
     "log": LogSettings,

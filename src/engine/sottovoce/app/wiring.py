@@ -21,7 +21,7 @@ from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
-from sottovoce.speech.notes.note import NotesWarning
+from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
 from sottovoce.speech.registry import open_generator, open_recognizer, open_synthesizer
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
@@ -77,7 +77,7 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         A backend cannot be loaded, or its extra is not installed.
     """
     path = config.notes.path
-    if path is None:
+    if path is None and config.llm.backend == "notes":
         raise NotesError(
             "no notes are given to answer from",
             path=Path(),
@@ -88,10 +88,10 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
     synthesizer = open_synthesizer(tts.backend, voice=tts.voice, speed=tts.speed, volume=tts.volume)
     with ThreadPoolExecutor(thread_name_prefix="sottovoce-load") as pool:
         voice = pool.submit(_warm, synthesizer, "voice", say)
-        notes = read_notes(path)
+        notes = read_notes(path) if path is not None else Notes(())
         index = NotesIndex(notes.notes)
         say(f"{len(notes.notes)} notes")
-        generator = open_generator(config.llm.backend, index=index)
+        generator = open_generator(config.llm.backend, **generator_settings(config, config.llm.backend, index))
         generator.warm()
         questions = index.questions()
         hearing = [pool.submit(_warm_recognizer, recognizer, questions) for recognizer in recognizers]
@@ -100,6 +100,23 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         say("recogniser")
         voice.result()
     return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings)
+
+
+def generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:
+    """What of the settings the generator ``name`` is opened with."""
+    llm, openai = config.llm, config.openai
+    if name != "openai":
+        return {"index": index}
+    return {
+        "index": index,
+        "model": openai.llm_model,
+        "base_url": openai.llm_base_url or openai.base_url,
+        "key_file": openai.key_file,
+        "temperature": llm.temperature,
+        "max_tokens": llm.max_tokens,
+        "first_token_s": llm.first_token_s,
+        "stall_s": llm.stall_s,
+    }
 
 
 def open_player(config: Config) -> Player:

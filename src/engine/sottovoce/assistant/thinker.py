@@ -68,12 +68,12 @@ class Thinker:
 
     def _stream(self, token: TurnToken, question: Question) -> None:
         lines = ThesisLines(question.text)
-        made, source = 0, ""
+        made, source, begun = 0, "", False
         with closing(self._generator.generate(question, token.cancel)) as deltas:  # type: ignore[type-var]
             for delta in deltas:
-                if made == 0 and not source:
+                if not begun:
                     self._reached(token, Stage.LLM_FIRST_TOKEN)
-                source = delta.source or source
+                begun, source = True, delta.source
                 for text in lines.feed(delta.text):
                     made += 1
                     self._made(token, made, text, source)

@@ -13,7 +13,7 @@
     ├── StreamError
     │   ├── StreamClosedError
     │   └── StaleGenerationError               .generation .current
-    ├── BackendError                           .backend .retryable .hint
+    ├── BackendError                           .backend .retryable .retry_after_s .hint
     │   ├── BackendUnavailableError (ImportError)  .install_hint
     │   └── BackendTimeoutError (TimeoutError)
     └── StoreError                             .path .hint
@@ -111,12 +111,25 @@ class StaleGenerationError(StreamError):
 
 
 class BackendError(SottovoceError):
-    """A recogniser, generator or synthesiser failed; ``retryable`` says whether trying again may help."""
+    """A recogniser, generator or synthesiser failed.
 
-    def __init__(self, message: str, *, backend: str, retryable: bool = False, hint: str = "") -> None:
+    ``retryable`` says whether trying again may help, ``retry_after_s`` when the service wants to be asked again, if it
+    has said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        backend: str,
+        retryable: bool = False,
+        hint: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.backend = backend
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class BackendUnavailableError(BackendError, ImportError):

@@ -10,6 +10,9 @@ A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts`` or ``.llm``; it
     What of the conversation leaves this machine, and where it goes; empty if nothing does. `sottovoce doctor` says it.
 ``def open(**settings)``
     Makes the backend. Its keyword arguments are the backend's settings, all with defaults.
+``def check(**settings) -> str``, optional
+    Takes the same settings, and says in a few words what it would use and where, or raises what would keep it from
+    working: a missing key, as a rule. It must not call out. `sottovoce doctor` shows it.
 
 Nothing heavy is imported before a backend is opened. Names that begin with an underscore are helpers, not backends.
 """
@@ -98,6 +101,20 @@ def open_generator(name: str, **settings: object) -> Generator:
 def open_synthesizer(name: str, **settings: object) -> Synthesizer:
     """Open the synthesiser ``name``; settings and errors as for :func:`open_recognizer`."""
     return cast(Synthesizer, _open("tts", name, settings))
+
+
+def check_backend(kind: Kind, name: str, **settings: object) -> str:
+    """What a backend that calls a service would use, found out without calling it; empty for one that calls none.
+
+    Raises
+    ------
+    ConfigError, BackendError
+        It could not work as it is set; no key, as a rule.
+    """
+    module = _module(kind, name)
+    if not hasattr(module, "check"):
+        return ""
+    return cast("Callable[..., str]", module.check)(**settings)
 
 
 def _open(kind: Kind, name: str, settings: dict[str, object]) -> object:

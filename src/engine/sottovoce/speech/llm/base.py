@@ -40,7 +40,7 @@ class Delta:
     text : str
         The next characters.
     source : str
-        Where the thesis comes from (a note's title and file), or empty.
+        Where the thesis that these characters belong to comes from (a note's title and file, or a model), or empty.
     """
 
     text: str

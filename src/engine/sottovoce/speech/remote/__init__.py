@@ -1,0 +1,1 @@
+"""What the backends that call a service share: the network thread, keys, errors and clients."""

@@ -1,0 +1,134 @@
+"""Services by configuration alone: what `doctor` says of them, what `answer` does with them, and where keys are not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sottovoce.app.demo import speak_question
+from sottovoce.app.exit_codes import ExitCode
+from sottovoce.session.store import SessionStore
+from tests.app.conftest import Result
+from tests.emulator import Does, Emulator
+
+pytest.importorskip("openai", reason='install the extra: pip install -e ".[openai]"')
+
+Cli = Callable[..., Result]
+
+KEY = "sk-planted-0123456789abcdef"
+EAR = 16_000
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as started:
+        started.knows["when do we launch"] = ("[1] On the third of June", "Champagne afterwards")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("recordings") / "meeting.wav"
+    speech = speak_question("When do we launch?")
+    soundfile.write(file, np.concatenate([np.zeros(EAR // 2, np.float32), speech, np.zeros(EAR, np.float32)]), EAR)
+    return file
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "plan.md").write_text("# When do we launch?\n- On the third of June\n", encoding="utf-8")
+    return folder
+
+
+def sottovoce(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sottovoce", *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=100, check=False)
+
+
+def generator_check(cli: Cli, *arguments: object) -> tuple[int, dict[str, str]]:
+    result = cli(*arguments, "doctor", "--json")
+    return result.code, next(check for check in result.json["checks"] if check["name"] == "generator")
+
+
+def test_doctor_tells_of_key_and_server_and_calls_nobody(
+    cli: Cli, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    settings = ("--set", "llm.backend=openai", "--set", f"openai.base_url={emulator.openai_url}")
+    code, check = generator_check(cli, *settings)
+    assert (code, check["state"]) == (0, "ok")
+    assert "gpt-4o-mini at 127.0.0.1" in check["detail"]
+    assert "key from the variable OPENAI_API_KEY" in check["detail"]
+    assert "the text of each question" in check["detail"]
+    assert emulator.requests == []
+
+
+def test_doctor_misses_a_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    code, check = generator_check(cli, "--set", "llm.backend=openai")
+    assert (code, check["state"]) == (ExitCode.BACKEND, "missing")
+    assert "OPENAI_API_KEY" in check["mend"]
+
+
+def test_recording_is_answered_by_a_service_with_the_notes_it_was_given(
+    tmp_path: Path, emulator: Emulator, recording: Path, notes: Path
+) -> None:
+    env = {"SOTTOVOCE_LLM_BACKEND": "openai", "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url}
+    done = sottovoce("answer", recording, "--notes", notes, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "On the third of June" in done.stdout
+    assert "Champagne afterwards" in done.stdout
+    assert (tmp_path / "out" / "meeting.theses.wav").stat().st_size > EAR
+    assert "- On the third of June" in emulator.wait_for("chat").json["messages"][1]["content"]
+
+
+def test_a_service_needs_no_notes(tmp_path: Path, emulator: Emulator, recording: Path) -> None:
+    env = {"SOTTOVOCE_LLM_BACKEND": "openai", "OPENAI_BASE_URL": emulator.openai_url}
+    done = sottovoce("answer", recording, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "Champagne afterwards" in done.stdout
+
+
+@pytest.mark.parametrize("does", [Does(), Does(status=401), Does(garbage=b"data: {sk-nonsense\n\n")])
+def test_planted_key_is_written_nowhere(
+    tmp_path: Path, emulator: Emulator, recording: Path, notes: Path, does: Does
+) -> None:
+    written = tmp_path / "written"
+    written.mkdir()
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY, encoding="utf-8")
+    key_file.chmod(0o600)
+    env = {
+        "SOTTOVOCE_LLM_BACKEND": "openai",
+        "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_OPENAI_KEY_FILE": str(key_file),
+        "SOTTOVOCE_SESSION_PATH": str(written / "sessions.db"),
+    }
+    emulator.script("chat", does)
+    runs = [
+        sottovoce(*command, "-vv", "--log-file", written / "log", env=env)
+        for command in (
+            ("answer", recording, "--notes", notes, "--out", written),
+            ("config", "show"),
+            ("config", "show", "--toml"),
+            ("doctor",),
+            ("sessions", "show", "1"),
+        )
+    ]
+    said = "".join(run.stdout + run.stderr for run in runs)
+    kept = b"".join(file.read_bytes() for file in written.rglob("*") if file.is_file())
+    assert emulator.wait_for("chat").headers["authorization"] == f"Bearer {KEY}"  # it was sent, so it could have leaked
+    assert KEY.encode() not in kept + said.encode()
+    assert b"something private" not in kept + said.encode()  # the words of the service's own error
+    with SessionStore(written / "sessions.db") as store:
+        assert store.session(1).summary.utterances == 1  # the session was kept, so it could have held the key

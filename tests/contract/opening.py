@@ -1,0 +1,13 @@
+"""How the contract suites open a backend: one that calls a service has the emulator for it."""
+
+from __future__ import annotations
+
+from sottovoce.speech.registry import Kind, describe
+from tests.emulator import Emulator
+
+
+def service_settings(kind: Kind, name: str, emulator: Emulator) -> dict[str, object]:
+    """Settings that point a backend at the emulator; none for one that sends nothing."""
+    if not describe(kind, name).sends:
+        return {}
+    return {"base_url": {"openai": emulator.openai_url}[name]}

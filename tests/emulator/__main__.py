@@ -1,0 +1,35 @@
+"""Start the emulator by hand: ``python -m tests.emulator [--port PORT]``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import threading
+
+from tests.emulator import Emulator
+
+THESES = ("These are the words of an emulator", "It has no model behind it", "Every question gets them")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port to listen at; a free one if not given")
+    port = parser.parse_args().port
+    with Emulator(port, otherwise=THESES) as emulator:
+        print("Answers until Ctrl-C. In another shell:\n", flush=True)  # noqa: T201
+        for name, value in environment(emulator).items():
+            print(f"export {name}={value}", flush=True)  # noqa: T201
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    """Variables that point sottovoce at the emulator."""
+    return {
+        "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_LLM_BACKEND": "openai",
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Keys: where they are found, in which order, and that they do not show themselves."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from sottovoce.core.errors import BackendError
+from sottovoce.speech.remote import keys
+from sottovoce.speech.remote.keys import Key, KeyPlace
+
+KEY = "sk-planted-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def empty(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """No variable, and a keyring that holds what the test puts there."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    held: dict[tuple[str, str], str] = {}
+    keyring, errors = ModuleType("keyring"), ModuleType("keyring.errors")
+    keyring.get_password = lambda service, user: held.get((service, user))  # type: ignore[attr-defined]
+    errors.KeyringError = type("KeyringError", (Exception,), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    monkeypatch.setattr(keys.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    return held
+
+
+def key_file(folder: Path, text: str = KEY, mode: int = 0o600) -> Path:
+    path = folder / "key"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def place(file: Path | None = None) -> KeyPlace:
+    return KeyPlace("openai", ("OPENAI_API_KEY",), file)
+
+
+def found(where: KeyPlace) -> str | None:
+    key = where.find()
+    return None if key is None else key.reveal()
+
+
+def test_environment_is_stronger_than_file_and_file_than_keyring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: dict[tuple[str, str], str]
+) -> None:
+    assert found(place()) is None
+    empty["sottovoce", "openai"] = "from-keyring"
+    assert found(place()) == "from-keyring"
+    assert place().find(in_keyring=False) is None
+    file = key_file(tmp_path, " from-file\n")
+    assert found(place(file)) == "from-file"
+    monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
+    assert found(place(file)) == "from-environment"
+
+
+def test_missing_key_is_an_error_that_says_how_to_give_it() -> None:
+    with pytest.raises(BackendError, match="no key for openai") as caught:
+        place().require()
+    assert "OPENAI_API_KEY" in caught.value.hint
+    assert "openai.key_file" in caught.value.hint
+    assert "keyring set sottovoce openai" in caught.value.hint
+    assert not caught.value.retryable
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are a matter of POSIX")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(BackendError, match="can be read by others") as caught:
+        place(key_file(tmp_path, mode=mode)).find()
+    assert caught.value.hint.startswith("chmod 600 ")
+
+
+@pytest.mark.parametrize("text", ["", "two words", "ключ-ключ", "line\nline", "bell\x07", "x" * 5000])
+def test_what_is_no_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BackendError) as caught:
+        place(key_file(tmp_path, text)).find()
+    assert not text or text not in f"{caught.value} {caught.value.hint} {caught.value!r}"
+
+
+def test_file_that_is_not_there_or_not_text_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="cannot be read"):
+        place(tmp_path / "nothing").find()
+    file = key_file(tmp_path)
+    file.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(BackendError, match="is not text"):
+        place(file).find()
+
+
+def test_keyring_that_is_locked_holds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(service: str, user: str) -> str:
+        raise sys.modules["keyring.errors"].KeyringError
+
+    monkeypatch.setattr(sys.modules["keyring"], "get_password", locked)
+    assert found(place()) is None
+
+
+def test_key_shows_only_where_it_came_from() -> None:
+    key = Key(KEY, "the variable OPENAI_API_KEY")
+    assert KEY not in f"{key} {key!r} {[key]}"
+    assert "OPENAI_API_KEY" in repr(key)
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
