@@ -22,6 +22,10 @@ struct sv_polyphase {
     float *scratch;          /* a piece of input and of output, for int16 */
 };
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+
 static size_t item_size(const sv_polyphase *stream) { return stream->plan.wide ? sizeof(double) : sizeof(float); }
 
 static int64_t piece_outputs(const sv_polyphase *stream) {
@@ -129,38 +133,34 @@ static run run_of(const span *span, const sv_group *group) {
 static void place_part(const span *span, const run *run, int64_t start, const float *lanes, uint32_t channel,
                        int width) {
     const uint32_t channels = span->stream->channels;
-    const int64_t end = span->to - span->from;
+    const int low = (int)largest(run->group->low, -start);
+    const int high = (int)least(run->group->high, span->to - span->from - 1 - start);
     const int last = run->group->mirrored ? SV_LANES - 1 : 0; /* lane of frame j is j ^ last: reversed if mirrored */
-    for (int j = run->group->low; j <= run->group->high; j++) {
-        if (start + j < 0 || start + j >= end) continue;
-        float *out = span->out + (start + j) * channels + channel;
-        for (int c = 0; c < width; c++) out[c] = lanes[(j ^ last) + c * SV_LANES];
+    for (int c = 0; c < width; c++) {
+        float *out = span->out + start * channels + channel + c;
+        for (int j = low; j <= high; j++) out[j * (ptrdiff_t)channels] = lanes[(j ^ last) + c * SV_LANES];
     }
 }
 
-/* A whole column; loops over constants, which compilers turn into a few vectors. */
-SV_INLINE void place_whole(float *out, const float *lanes, const int last, const int width) {
-    for (int j = 0; j < SV_LANES; j++)
-        for (int c = 0; c < width; c++) out[j * width + c] = lanes[(j ^ last) + c * SV_LANES];
-}
-
-/* `count` columns of a run, `width` channels each. */
+/* `count` columns of a run, `width` channels each; all but the first and the last of a span are whole. */
 static void place(const span *span, const run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
     const int64_t outs = span->stream->plan.outs, end = span->to - span->from;
     int64_t start = run->first * outs + run->group->start - span->from;
     const int all_channels = (uint32_t)width == span->stream->channels && run->group->low == 0;
-    for (int64_t k = 0; k < count; k++, start += outs, lanes += width * SV_LANES) {
+    while (count > 0) {
         if (!all_channels || start < 0 || start + SV_LANES > end) {
             place_part(span, run, start, lanes, channel, width);
-        } else if (width == 1 && !run->group->mirrored) {
-            memcpy(span->out + start, lanes, SV_LANES * sizeof(float));
-        } else if (width == 1) {
-            place_whole(span->out + start, lanes, SV_LANES - 1, 1);
-        } else if (run->group->mirrored) {
-            place_whole(span->out + 2 * start, lanes, SV_LANES - 1, 2);
-        } else {
-            place_whole(span->out + 2 * start, lanes, 0, 2);
+            start += outs;
+            lanes += width * SV_LANES;
+            count--;
+            continue;
         }
+        const int64_t whole = start + (count - 1) * outs + SV_LANES > end ? count - 1 : count;
+        span->kernels->place[width - 1][run->group->mirrored](lanes, span->out + start * width, (ptrdiff_t)outs * width,
+                                                              (int)whole);
+        start += whole * outs;
+        lanes += whole * width * SV_LANES;
+        count -= whole;
     }
 }
 
@@ -169,8 +169,6 @@ static const char *input_of(const span *span, const run *run, uint32_t channel) 
     const int64_t frame = run->first * stream->plan.ins + run->group->input - stream->first;
     return stream->buffer + (size_t)(frame * stream->channels + channel) * item_size(stream);
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* One tile of the next `ahead` columns of `a` and the next `back` ones of `b`; both move on. */
 static void make_tile(const span *span, run *a, int64_t ahead, run *b, int64_t back, uint32_t channel, int width) {
@@ -198,18 +196,24 @@ static void make_tile(const span *span, run *a, int64_t ahead, run *b, int64_t b
     b->count -= back;
 }
 
+/* Parts of at most `most`; most often one, and divisions are what takes time here. */
+static int64_t parts_of(int64_t count, int64_t most) { return count <= most ? 1 : (count + most - 1) / most; }
+
+/* The first of so many parts as equal as can be. */
+static int64_t part_of(int64_t count, int64_t parts) { return parts == 1 ? count : (count + parts - 1) / parts; }
+
 /* All of a run in as few tiles as hold it, of sizes as equal as can be. */
 static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel, int width) {
     if (a->count <= 0) return;
-    for (int64_t tiles = (a->count + most - 1) / most; tiles > 0; tiles--)
-        make_tile(span, a, (a->count + tiles - 1) / tiles, NULL, 0, channel, width);
+    for (int64_t tiles = parts_of(a->count, most); tiles > 0; tiles--)
+        make_tile(span, a, part_of(a->count, tiles), NULL, 0, channel, width);
 }
 
 /* Two runs of one panel, which then is loaded once for both; what cannot be shared stays in the runs. */
 static void make_shared_tiles(const span *span, run *a, run *b, int64_t most, uint32_t channel, int width) {
     if (a->count <= 0 || b->count <= 0) return;
-    for (int64_t tiles = (a->count + b->count + most - 1) / most; tiles > 0; tiles--) {
-        const int64_t part = (a->count + b->count + tiles - 1) / tiles;
+    for (int64_t tiles = parts_of(a->count + b->count, most); tiles > 0; tiles--) {
+        const int64_t part = part_of(a->count + b->count, tiles);
         const int64_t ahead = least(a->count, a->count > b->count ? (part + 1) / 2 : part / 2);
         const int64_t back = least(least(b->count, part - ahead), ahead + 1);
         if (back == 0 || ahead > back + 1) return;

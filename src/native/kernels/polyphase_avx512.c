@@ -1,5 +1,5 @@
 /* Compiled with AVX-512F allowed: twelve columns, both halves at once, inputs broadcast from memory by the FMA. */
-#include "kernels/polyphase_take.h"
+#include "kernels/polyphase_copy.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -51,6 +51,6 @@ SV_INLINE float double_total(__m512d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx512 = {
-    "avx512", 12, 6, float_tile, double_tile, float_blend, double_blend, take, take_wide,
+    "avx512", 12, 6, float_tile, double_tile, PLACE, float_blend, double_blend, take, take_wide,
 };
 #endif

@@ -3,7 +3,7 @@
  * SSE2 has no fused multiply-add; it is made here from doubles, exactly, so that the bits are those of every other
  * machine. That is some ten times slower, which machines without AVX2 (made before 2014) can still do in real time.
  */
-#include "kernels/polyphase_take.h"
+#include "kernels/polyphase_copy.h"
 
 #include <math.h>
 
@@ -179,6 +179,6 @@ SV_INLINE float double_total(double *sum) {
 #endif
 
 const sv_polyphase_kernels sv_polyphase_baseline = {
-    "baseline",  FLOAT_COLUMNS, DOUBLE_COLUMNS, float_tile, double_tile, float_blend,
-    double_blend, take,          take_wide,
+    "baseline", FLOAT_COLUMNS, DOUBLE_COLUMNS, float_tile, double_tile, PLACE, float_blend, double_blend,
+    take, take_wide,
 };

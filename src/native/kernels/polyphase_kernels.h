@@ -41,6 +41,9 @@ typedef struct {
     void (*tile)(const sv_tile *tile, float *out);
     void (*tile_wide)(const sv_tile *tile, float *out);
 
+    /* Columns of lanes to their places, `stride` samples apart: [1 or 2 channels][lanes in order, or reversed]. */
+    void (*place[2][2])(const float *lanes, float *out, ptrdiff_t stride, int count);
+
     /* One output frame from a row of the interpolated table, whose blocks are [4][SV_LANES] (the coefficients of a
      * cubic in `weight`) for SV_LANES taps each; channel c of the input begins at x + c * plane. */
     void (*blend)(const void *row, size_t blocks, double weight, const void *x, ptrdiff_t plane, int channels,
