@@ -148,6 +148,11 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
     now_ns = sv_now_ns()
     _begin(stream, now_ns, frames, flags)
     _note_dac_delay(stream, times)
+    if sv_load_acquire(&stream.held):
+        memset(output, 0, frames * state.channels * sizeof(float))
+        sv_count(&stream.held_blocks, 1)
+        _finish(stream, now_ns, frames, 0)
+        return _CONTINUE
     if state.converts:
         _render_converted(state, <float*> output, frames, now_ns, &report)
     else:
@@ -284,7 +289,7 @@ cdef class PlaybackCallback(StreamCallback):
         -------
         dict of str to int
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
-            ``starvations`` (how often one ran dry), ``idle_blocks``, ``late_blocks`` (the device's buffer ran dry
+            ``starvations`` (how often one ran dry), ``idle_blocks``, ``held_blocks`` (silent on trial), ``late_blocks`` (the device's buffer ran dry
             first: :meth:`expect_within`), ``overlaps`` (another was rendering the mixer),
             ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
             ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
@@ -294,6 +299,7 @@ cdef class PlaybackCallback(StreamCallback):
         counted = shared_counters(stream)
         counted["underruns"] = sv_load_relaxed(&stream.underruns)
         counted["starvations"] = sv_load_relaxed(&stream.starvations)
+        counted["held_blocks"] = sv_load_relaxed(&stream.held_blocks)
         counted["idle_blocks"] = sv_load_relaxed(&stream.idle_blocks)
         counted["overlaps"] = sv_load_relaxed(&stream.overlaps)
         return counted

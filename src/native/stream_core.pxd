@@ -8,7 +8,8 @@ ctypedef unsigned long PaStreamCallbackFlags
 
 # What every callback counts, each in a memory of its own.
 ctypedef struct stream_state:
-    uint64_t retired           # written by the engine; all the rest by the callback
+    uint64_t retired           # these two are written by the engine; all the rest by the callback
+    uint64_t held
     char pad[128]
     uint64_t finished
     uint64_t thread            # that the blocks come on
@@ -25,6 +26,7 @@ ctypedef struct stream_state:
     uint64_t underruns
     uint64_t starvations
     uint64_t idle_blocks
+    uint64_t held_blocks
     uint64_t overruns
     uint64_t overrun_frames
     uint64_t pa_input_underflows

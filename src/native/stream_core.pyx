@@ -116,6 +116,20 @@ cdef class StreamCallback:
         """How far below its fullest the buffer was since the last call, in ns. Realtime: yes. Thread: engine."""
         return sv_supply_take_deepest(&self.stream.supply)
 
+    def hold(self):
+        """Let playback be silent from the next block on, and take nothing from the mixer; capture goes on.
+
+        Realtime: yes. Thread: engine.
+        """
+        sv_store_release(&self.stream.held, 1)
+
+    def release(self):
+        """Undo :meth:`hold`.
+
+        Realtime: yes. Thread: engine.
+        """
+        sv_store_release(&self.stream.held, 0)
+
     def retire(self):
         """Make this callback stale: from now on it writes silence, counts that, and touches nothing else.
 

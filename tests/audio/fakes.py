@@ -43,6 +43,8 @@ class FakeCallback:
         self.generation, self.samplerate, self.channels = generation, samplerate, channels
         self.finished = False
         self.retired = False
+        self.held = self.was_held = False
+        self.counted = {"blocks": 10}
         self.durations = Histogram()
         self.intervals = Histogram()
         self.resampling = Histogram()
@@ -61,6 +63,12 @@ class FakeCallback:
 
     def priority(self) -> int:
         return 7
+
+    def hold(self) -> None:
+        self.held = self.was_held = True
+
+    def release(self) -> None:
+        self.held = False
 
     def retire(self) -> None:
         self.retired = True
@@ -129,12 +137,16 @@ class FakeHost:
         self.opens = threading.Event()
         self.opens.set()
         self.abandoned = False
+        #: False while another stream of the process is open.
+        self.refreshes = True
+        #: Ids that are listed though the device has gone.
+        self.gone: set[int] = set()
 
     def devices(self) -> tuple[Device, ...]:
         return self.listed
 
     def refresh(self, max_age_s: float = 0.0) -> bool:
-        return True
+        return self.refreshes
 
     def supports(self, kind: Kind, device_id: int, samplerate: int, channels: int) -> bool:
         return samplerate not in self.refused_rates and channels not in self.refused_channels
@@ -144,6 +156,8 @@ class FakeHost:
         self.opens.wait(10.0)
         if self.open_error:
             raise self.open_error
+        if request.device_id in self.gone:
+            raise HostAudioError("gone", pa_code=-9996)
         if not self.supports(request.kind, request.device_id, request.samplerate, request.channels):
             raise HostAudioError(f"{request.samplerate} Hz refused", pa_code=-9997)
         stream = FakeStream(self, request)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sottovoce.audio.devices import KnownDevice
 from sottovoce.audio.lifecycle import (
+    STALLED,
     CloseAsked,
     Command,
     DeviceSeen,
@@ -22,6 +23,7 @@ from sottovoce.audio.lifecycle import (
     Opened,
     OpenFailed,
     OpenStream,
+    Proven,
     QueryDevice,
     RecreateAsked,
     Report,
@@ -31,6 +33,7 @@ from sottovoce.audio.lifecycle import (
     Ticked,
     Watchdog,
 )
+from sottovoce.core.errors import ConfigError
 
 CARD = KnownDevice(3, 48000)
 OTHER = KnownDevice(5, 44100)
@@ -260,12 +263,65 @@ def test_close_while_opening_drops_what_was_opened(running: Machine) -> None:
     assert running.state is StreamState.CLOSED
 
 
+def test_stream_after_a_stalled_one_is_on_trial_until_blocks_flow(running: Machine) -> None:
+    stalled = StreamDied(1, STALLED, stalled=True)
+    assert running.do(stalled) == (DropStream(1), OpenStream(2, STALLED, on_trial=True))
+    assert running.do(Opened(2, CARD, 48000)) == ()
+    assert (running.state, running.lifecycle.current_generation) == (StreamState.RECREATING, 0)
+    assert running.lifecycle.trial_generation == 2
+    assert running.do(Proven(1)) == ()
+    assert running.after(5.9, Ticked()) == (), "a trial is not an opening that hangs"
+    (report,) = reports(running.do(Proven(2)))
+    assert report.fields["generation"] == 2
+    assert (running.state, running.lifecycle.current_generation) == (StreamState.RUNNING, 2)
+    assert running.after(10.0, StreamDied(2, "gone"))[-1] == OpenStream(3, "gone"), "what ends by itself needs no trial"
+
+
+def test_trial_that_fails_is_lost_and_tried_again_soon_for_ever(running: Machine) -> None:
+    running.do(StreamDied(1, STALLED, stalled=True))
+    for generation in range(2, 60):
+        running.do(Opened(generation, CARD, 48000))
+        commands = running.after(3.1, StreamDied(generation, STALLED, stalled=True))
+        assert commands[0] == DropStream(generation)
+        assert running.state is StreamState.LOST
+        assert not running.lifecycle.recreating
+        assert running.after(0.45, Ticked()) == ()
+        assert running.after(0.1, Ticked()) == (QueryDevice(),)
+        assert running.do(DeviceSeen(CARD)) == (OpenStream(generation + 1, STALLED, on_trial=True),)
+
+
+def test_close_drops_a_stream_on_trial(running: Machine) -> None:
+    running.do(StreamDied(1, STALLED, stalled=True))
+    running.do(Opened(2, CARD, 48000))
+    assert running.do(CloseAsked()) == (DropStream(2),)
+    assert running.do(Proven(2)) == ()
+    assert running.state is StreamState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_recreate_per_minute", 0),
+        ("hung_recreate_s", 0.0),
+        ("device_query_cooldown_s", -1.0),
+        ("slow_recreate_s", float("nan")),
+        ("settled_after_s", 1e9),
+    ],
+)
+def test_policy_out_of_range_names_the_value_and_what_is_allowed(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} is .*; allowed: .* to ") as refused:
+        LifecyclePolicy(**{name: value})  # type: ignore[arg-type]
+    assert refused.value.key == name
+    assert repr(value) in refused.value.message
+
+
 EVENTS = st.one_of(
     st.just(Ticked()),
     st.builds(DeviceSeen, st.sampled_from([None, CARD, OTHER])),
     st.builds(Opened, st.integers(1, 8), st.sampled_from([CARD, OTHER]), st.just(48000)),
     st.builds(OpenFailed, st.integers(1, 8), st.just("refused")),
-    st.builds(StreamDied, st.integers(1, 8), st.just("gone")),
+    st.builds(StreamDied, st.integers(1, 8), st.just("gone"), st.booleans()),
+    st.builds(Proven, st.integers(1, 8)),
     st.just(RecreateAsked("asked")),
     st.sampled_from([StartAsked(), CloseAsked()]),
 )
@@ -289,9 +345,11 @@ def test_whatever_happens_at_most_one_stream_is_active(events: list[tuple[float,
                     asked.add(generation)
                 case DropStream(generation):
                     open_streams.discard(generation)
-        current = machine.lifecycle.current_generation
-        assert open_streams == ({current} if current else set())
+        current, trial = machine.lifecycle.current_generation, machine.lifecycle.trial_generation
+        assert open_streams == {current, trial} - {0}
+        assert not (current and trial)
         assert (machine.state is StreamState.RUNNING) == (current != 0)
+        assert not trial or machine.lifecycle.recreating
 
 
 def seconds(value: float) -> int:
@@ -312,6 +370,22 @@ class Watch:
 def test_watchdog_limit_is_five_periods_but_at_least_100_ms() -> None:
     assert Watchdog(0.005).limit_ns == 100_000_000
     assert Watchdog(0.1).limit_ns == 500_000_000
+
+
+def test_watchdog_limit_is_at_least_two_latencies_of_the_stream() -> None:
+    assert Watchdog(0.005, 0.02).limit_ns == 100_000_000
+    assert Watchdog(0.005, 0.4).limit_ns == 800_000_000
+    assert Watchdog(0.005, 0.4).interval_s == 0.1, "it is asked often all the same"
+
+
+def test_watchdog_gives_a_stream_on_trial_time_and_believes_in_blocks_that_flow() -> None:
+    dog = Watchdog(0.005)
+    for step in range(60):
+        burst = Health(seconds(10.0), seconds(10.05), False, on_trial=True)
+        assert dog.judge(burst, seconds(10.05 + 0.05 * step)) == ""
+        assert not dog.proves(burst), "a suspended device takes a few blocks, too"
+    assert dog.judge(burst, seconds(13.06)) == STALLED
+    assert dog.proves(Health(seconds(10.0), seconds(10.15), False, on_trial=True))
 
 
 def test_watchdog_sees_a_stream_without_blocks() -> None:

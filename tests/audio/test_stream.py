@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -26,9 +27,23 @@ class Bench:
         self.callbacks: list[FakeCallback] = []
         self.keepers: list[StreamKeeper] = []
 
-    def keeper(self, *, device: int | str | None = None, latency: Latency = "low", **policy: float) -> StreamKeeper:
-        mending = LifecyclePolicy(**policy)  # type: ignore[arg-type]
-        config = StreamConfig("output", 48000, 2, device=device, latency=latency, policy=mending)
+    def keeper(
+        self,
+        *,
+        device: int | str | None = None,
+        latency: Latency = "low",
+        prefer_stream_rate: Literal["content", "device"] = "content",
+        **policy: float,
+    ) -> StreamKeeper:
+        config = StreamConfig(
+            "output",
+            48000,
+            2,
+            device=device,
+            latency=latency,
+            prefer_stream_rate=prefer_stream_rate,
+            policy=LifecyclePolicy(**policy),  # type: ignore[arg-type]
+        )
         keeper = StreamKeeper(config, self.make, self.host)
         self.keepers.append(keeper)
         return keeper
@@ -110,7 +125,10 @@ def test_dead_stream_is_replaced_and_the_old_callback_retired(bench: Bench, deat
         bench.callbacks[0].finished = True
     else:
         bench.callbacks[0].stall()
+    wait_for(lambda: len(bench.callbacks) == 2)
+    assert bench.callbacks[1].was_held == (death == "stalled")
     wait_for(lambda: runs(keeper, 2))
+    wait_for(lambda: not bench.callbacks[1].held)
     assert bench.callbacks[0].retired
     assert not bench.callbacks[1].retired
     assert keeper.report().recreates == 1
@@ -134,6 +152,64 @@ def test_device_asked_for_is_found_again_under_another_id(bench: Bench) -> None:
     bench.callbacks[0].finished = True
     wait_for(lambda: runs(keeper, 2))
     assert keeper.report().device == "second"
+
+
+def test_device_that_is_listed_but_gone_is_passed_over_for_the_default_one(bench: Bench) -> None:
+    keeper = bench.keeper(device="second")
+    keeper.start()
+    bench.host.refreshes = False  # another stream is open: the list stays as it was
+    bench.host.gone = {1}
+    bench.callbacks[0].finished = True
+    wait_for(lambda: runs(keeper, 2))
+    assert keeper.report().device == "first"
+
+
+def test_lost_stream_leaves_the_stream_of_another_alone(bench: Bench) -> None:
+    lost, healthy = bench.keeper(device="second"), bench.keeper(device="first")
+    lost.start()
+    healthy.start()
+    bench.host.gone = {1}
+    bench.callbacks[0].finished = True
+    wait_for(lambda: runs(lost, 2))
+    assert healthy.report().recreates == 0
+    assert bench.host.streams[1].calls == ["start"]
+
+
+def test_lost_stream_says_why_no_new_device_is_seen(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = bench.keeper(device_query_cooldown_s=0.05)
+    keeper.start()
+    bench.host.refreshes = False
+    bench.host.listed = (make_device(0, "microphone only", channels=0),)
+    with caplog.at_level(logging.WARNING, "sottovoce.audio"):
+        bench.callbacks[0].finished = True
+        wait_for(lambda: keeper.state is StreamState.LOST)
+        wait_for(lambda: any("once the other streams are closed" in record.message for record in caplog.records))
+
+
+def test_counters_are_told_by_the_supervisor(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = bench.keeper()
+    with caplog.at_level(logging.WARNING, "sottovoce.audio"):
+        keeper.start()
+        bench.callbacks[0].counted["starvations"] = 3
+        wait_for(lambda: any("ran dry" in record.message for record in caplog.records))
+    (record,) = [record for record in caplog.records if "ran dry" in record.message]
+    assert record.fields == {"kind": "output", "new": 3, "total": 3}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("prefer", ["content", "device"])
+def test_falling_back_to_the_devices_rate_is_told_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture, prefer: Literal["content", "device"]
+) -> None:
+    keeper = bench.keeper(prefer_stream_rate=prefer)
+    keeper.start()
+    bench.host.listed = (make_device(0, "headset", samplerate=16000, default=True),)
+    bench.host.refused_rates = {48000}
+    with caplog.at_level(logging.WARNING, "sottovoce.audio"):
+        for generation in (2, 3):
+            keeper.recreate("test")
+            wait_for(lambda generation=generation: runs(keeper, generation))  # type: ignore[misc]
+    told = [record for record in caplog.records if "refuses the content's samplerate" in record.message]
+    assert len(told) == (prefer == "content")
 
 
 def test_lost_stream_comes_back_with_the_device(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

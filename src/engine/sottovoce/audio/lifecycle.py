@@ -14,6 +14,10 @@ carries events in and executes commands is ``stream.py``.
 
 A generation belongs to one attempt to open a stream. It becomes current once its stream is active; what comes
 from an older one is dropped.
+
+What takes the place of a stream that got no blocks any more is opened on trial: a suspended device takes a few blocks
+of every new stream, and then none. Until blocks really flow (Proven) it plays silence, so that nothing is lost in it,
+and the state stays RECREATING; a device that wakes meanwhile sounds at once.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ from sottovoce.audio.devices import KnownDevice, detect_change
 from sottovoce.core.errors import ConfigError
 
 _NS = 1_000_000_000
+
+#: What the watchdog says of a stream that is active and gets no blocks.
+STALLED = "no block arrives"
 
 
 class StreamState(Enum):
@@ -104,11 +111,19 @@ class OpenFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """Blocks flow in the stream of a generation that was opened on trial."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamDied:
-    """The stream of a generation has stopped by itself."""
+    """The stream of a generation has stopped by itself; ``stalled``: it says that it is active, and gets no blocks."""
 
     generation: int
     reason: str
+    stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +148,29 @@ class DeviceSeen:
 
 
 Event: TypeAlias = (
-    StartAsked | CloseAsked | Ticked | Opened | OpenFailed | StreamDied | RecreateAsked | RetuneAsked | DeviceSeen
+    StartAsked
+    | CloseAsked
+    | Ticked
+    | Opened
+    | OpenFailed
+    | Proven
+    | StreamDied
+    | RecreateAsked
+    | RetuneAsked
+    | DeviceSeen
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """Open and start a stream of this generation; answer with Opened or OpenFailed."""
+    """Open and start a stream of this generation; answer with Opened or OpenFailed.
+
+    ``on_trial``: let it play silence until blocks flow, then answer with Proven.
+    """
 
     generation: int
     reason: str
+    on_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +223,9 @@ class Lifecycle:
         self._attempts_ns: deque[int] = deque()
         self._attempt_ns = 0
         self._opened_ns = 0
+        #: What was opened on trial and is not proven yet.
+        self._trial: Opened | None = None
+        self._stalled = False
         self._lost_ns = 0
         self._reason = ""
         self._query_not_before_ns = 0
@@ -206,6 +237,11 @@ class Lifecycle:
     def reason(self) -> str:
         """Why the last stream was given up; empty before the first loss."""
         return self._reason
+
+    @property
+    def trial_generation(self) -> int:
+        """Generation of the stream that is on trial; 0 if none is."""
+        return self._trial.generation if self._trial else 0
 
     @property
     def recreating(self) -> bool:
@@ -222,10 +258,12 @@ class Lifecycle:
                 return self._opened(event, now_ns)
             case OpenFailed():
                 return self._open_failed(event, now_ns)
-            case StreamDied(generation, reason):
-                if self.state is StreamState.RUNNING and generation == self.current_generation:
-                    return self._died(reason, now_ns)
+            case Proven(generation):
+                if self._trial is not None and self._trial.generation == generation:
+                    return self._run(self._trial, now_ns)
                 return ()
+            case StreamDied():
+                return self._died(event, now_ns)
             case RecreateAsked(reason):
                 return self._recreate(reason, now_ns) if self.state is StreamState.RUNNING else ()
             case RetuneAsked(reason):
@@ -249,14 +287,25 @@ class Lifecycle:
 
     def _detach(self) -> tuple[Command, ...]:
         current, self.current_generation = self.current_generation, 0
-        return (DropStream(current),) if current else ()
+        trial, self._trial = self._trial, None
+        attached = (current, trial.generation if trial else 0)
+        return tuple(DropStream(generation) for generation in attached if generation)
 
     def _opened(self, event: Opened, now_ns: int) -> tuple[Command, ...]:
         awaited = self.state in (StreamState.OPENING, StreamState.RECREATING, StreamState.LOST)
         if event.generation != self.generation or not awaited:
             return (DropStream(event.generation),)
+        if self._stalled:
+            self.state = StreamState.RECREATING
+            self._trial = event
+            return ()
+        return self._run(event, now_ns)
+
+    def _run(self, event: Opened, now_ns: int) -> tuple[Command, ...]:
         first = self.state is StreamState.OPENING
         self.state = StreamState.RUNNING
+        self._trial = None
+        self._stalled = False
         self.current_generation = event.generation
         self.last_good = event.device
         self.stream_samplerate = event.stream_samplerate
@@ -288,7 +337,13 @@ class Lifecycle:
             return self._lose(event.reason, now_ns)
         return ()
 
-    def _died(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+    def _died(self, event: StreamDied, now_ns: int) -> tuple[Command, ...]:
+        reason = event.reason
+        if self._trial is not None and self._trial.generation == event.generation:
+            return (*self._detach(), *self._lose(reason, now_ns))
+        if self.state is not StreamState.RUNNING or event.generation != self.current_generation:
+            return ()
+        self._stalled = event.stalled
         if now_ns - self._opened_ns >= self.policy.settled_after_s * _NS:
             self._failures = 0
         if not self._failures:
@@ -300,8 +355,10 @@ class Lifecycle:
 
     def _lose(self, reason: str, now_ns: int) -> tuple[Command, ...]:
         self.state = StreamState.LOST
-        # 0.5, 1, 2, 3, 3 ... s: a sound server that is away for long uses up no minute's worth of recreates
-        cooldown_s = self.policy.device_query_cooldown_s * min(2 ** max(0, self._failures - 1), 6)
+        # 0.5, 1, 2, 3, 3 ... s: a sound server that is away for long uses up no minute's worth of recreates; a trial
+        # takes seconds by itself
+        patience = 1 if self._stalled else min(2 ** max(0, self._failures - 1), 6)
+        cooldown_s = self.policy.device_query_cooldown_s * patience
         self._failures += 1
         self._query_not_before_ns = now_ns + int(cooldown_s * _NS)
         return self._failure(reason, now_ns)
@@ -334,7 +391,7 @@ class Lifecycle:
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1
-        return (*dropped, OpenStream(self.generation, self._reason))
+        return (*dropped, OpenStream(self.generation, self._reason, on_trial=self._stalled))
 
     def _hold_off(self) -> tuple[Command, ...]:
         self.state = StreamState.LOST
@@ -360,7 +417,8 @@ class Lifecycle:
 
     def _ticked(self, now_ns: int) -> tuple[Command, ...]:
         hung_ns = int(self.policy.hung_recreate_s * _NS)
-        if self.state is StreamState.RECREATING and now_ns - self._attempt_ns > hung_ns:
+        opening = self.state is StreamState.RECREATING and self._trial is None
+        if opening and now_ns - self._attempt_ns > hung_ns:
             return self._lose(f"opening hangs for over {self.policy.hung_recreate_s:g} s", now_ns)
         if self.state is StreamState.LOST and now_ns >= self._query_not_before_ns:
             return (QueryDevice(),)
@@ -374,6 +432,7 @@ class Health:
     opened_ns: int
     last_block_ns: int
     finished: bool
+    on_trial: bool = False
 
 
 class Watchdog:
@@ -382,13 +441,16 @@ class Watchdog:
     Parameters
     ----------
     period_s : float
-        Length of a block in seconds. Silent for max(5 periods, 100 ms) is dead.
+        Length of a block in seconds.
+    latency_s : float
+        Latency of the stream in seconds: some hosts take so much at once. Without a block for max(5 periods, 100 ms,
+        2 latencies) it is dead.
     start_limit_s : float
-        How long the first block may take: a sound server may have to be started.
+        How long the first block may take, and the next one on trial: a sound server may have to be started.
     """
 
-    def __init__(self, period_s: float, start_limit_s: float = 3.0) -> None:
-        self.limit_ns = int(max(5.0 * period_s, 0.1) * _NS)
+    def __init__(self, period_s: float, latency_s: float = 0.0, start_limit_s: float = 3.0) -> None:
+        self.limit_ns = int(max(5.0 * period_s, 0.1, 2.0 * latency_s) * _NS)
         #: How often :meth:`judge` wants to be asked.
         self.interval_s = min(self.limit_ns / _NS / 2, 0.1)
         self._start_limit_ns = max(self.limit_ns, int(start_limit_s * _NS))
@@ -409,7 +471,11 @@ class Watchdog:
         if health.finished:
             return "the host has ended it"
         last_sign_ns = health.last_block_ns or health.opened_ns
-        limit_ns = self.limit_ns if health.last_block_ns else self._start_limit_ns
+        limit_ns = self.limit_ns if health.last_block_ns and not health.on_trial else self._start_limit_ns
         excused = late and last_sign_ns > since_ns
         silent = not excused and now_ns - max(last_sign_ns, since_ns) > limit_ns
-        return "no block arrives" if silent else ""
+        return STALLED if silent else ""
+
+    def proves(self, health: Health) -> bool:
+        """Whether blocks flow: they come for longer than any device takes them in advance."""
+        return health.last_block_ns - health.opened_ns > self.limit_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -9,7 +10,10 @@ from sottovoce.audio.devices import select_device
 from sottovoce.audio.host import Device, Host, Kind
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.core.errors import ConfigError
+from sottovoce.core.log import get_logger, log_event
 from sottovoce.native.mixer import MAX_BLOCKSIZE
+
+_logger = get_logger("audio")
 
 Latency: TypeAlias = float | Literal["auto", "low", "high"]
 StreamRate: TypeAlias = Literal["content", "device"]
@@ -77,5 +81,15 @@ def negotiate(host: Host, config: StreamConfig) -> tuple[int, int]:
     formats = formats_to_try(config, device)
     for samplerate, channels in formats:
         if host.supports(config.kind, device.id, samplerate, channels):
+            tell_fallback(config, device, samplerate)
             return samplerate, channels
     return formats[0]  # opening it will say why not
+
+
+def tell_fallback(config: StreamConfig, device: Device, samplerate: int) -> bool:
+    """Log that the content is resampled though that was not wanted (SPEC A14); whether that is so."""
+    if samplerate == config.samplerate or config.prefer_stream_rate == "device":
+        return False
+    fields = {"content_samplerate": config.samplerate, "stream_samplerate": samplerate, "device": device.name}
+    log_event(_logger, logging.WARNING, "the device refuses the content's samplerate: resampling", **fields)
+    return True

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from sottovoce.audio.counter_log import CounterLog
 from sottovoce.audio.devices import KnownDevice, select_device
 from sottovoce.audio.host import Device, Host, HostStream, StreamRequest
 from sottovoce.audio.lifecycle import (
+    STALLED,
     CloseAsked,
     Command,
     DeviceSeen,
@@ -31,6 +33,7 @@ from sottovoce.audio.lifecycle import (
     Opened,
     OpenFailed,
     OpenStream,
+    Proven,
     QueryDevice,
     RecreateAsked,
     Report,
@@ -41,7 +44,7 @@ from sottovoce.audio.lifecycle import (
     Ticked,
     Watchdog,
 )
-from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try
+from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try, tell_fallback
 from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.tuning import LatencyControl
@@ -55,6 +58,9 @@ _logger = get_logger("audio")
 
 #: How long a new stream waits for the old one to be closed before it goes ahead.
 _DROP_WAIT_S = 0.25
+
+#: How often the state machine is told the time while no stream is watched.
+_IDLE_INTERVAL_S = 0.1
 
 
 class StreamCallback(Protocol):
@@ -85,6 +91,8 @@ class StreamCallback(Protocol):
     def rms(self) -> float: ...
     def expect_within(self, held_s: float) -> None: ...
     def take_deepest_ns(self) -> int: ...
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
     def retire(self) -> None: ...
     def counters(self) -> dict[str, int]: ...
 
@@ -104,6 +112,7 @@ class _Live:
     stream: HostStream
     callback: StreamCallback
     opened_ns: int
+    watchdog: Watchdog
 
 
 class StreamKeeper:
@@ -138,7 +147,8 @@ class StreamKeeper:
         self._droppers: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._latency = LatencyControl(config)
-        self._watchdog = Watchdog(config.blocksize / config.samplerate)
+        self._counter_log = CounterLog()
+        self._told_fallback = False
         #: Name and host API of the device that was asked for: ids do not survive a refresh of the host's list.
         self._asked: tuple[str, str] | None = None
 
@@ -158,7 +168,7 @@ class StreamKeeper:
             commands = self._lifecycle.handle(StartAsked(), self._clock.now_ns())
         for command in commands:
             if isinstance(command, OpenStream):
-                self._open(command, self._device_to_start_on)
+                self._open(command, self._devices_to_start_on)
         _close_all_at_exit()
         _keepers.add(self)
         self._launch(self._supervise, "supervisor")
@@ -212,15 +222,12 @@ class StreamKeeper:
         """A picture of the stream as it is now."""
         with self._lock:
             lifecycle, live = self._lifecycle, self._live_locked()
-            counters = Counter(self._retired_counters)
-            counted = [*self._closing, live] if live is not None else list(self._closing)
+            counters = self._counters_locked()
             state, generation, recreates = lifecycle.state, lifecycle.current_generation, lifecycle.recreates
             durations_ns, last_good = tuple(lifecycle.recreate_durations_ns), lifecycle.last_good
             reason = lifecycle.reason
             # under the lock: once the stream is being closed, nobody may ask for its thread any more
             priority = live.callback.priority() if live else -1
-        for known in counted:
-            counters.update(known.callback.counters())
         return StreamReport(
             state=state,
             generation=generation,
@@ -244,6 +251,13 @@ class StreamKeeper:
             peak_dbfs=gain_to_db(live.callback.peak) if live else FLOOR_DB,
             rms_dbfs=gain_to_db(live.callback.rms) if live else FLOOR_DB,
         )
+
+    def _counters_locked(self) -> Counter[str]:
+        """What all streams so far have counted."""
+        counters = Counter(self._retired_counters)
+        for known in (*self._closing, *self._streams.values()):
+            counters.update(known.callback.counters())
+        return counters
 
     def _live_locked(self) -> _Live | None:
         return self._streams.get(self._lifecycle.current_generation)
@@ -283,18 +297,31 @@ class StreamKeeper:
         return f"sottovoce-{self.config.kind}-{name}"
 
     def _supervise(self) -> None:
-        while not self._stopping.wait(self._watchdog.interval_s):
+        interval_s = _IDLE_INTERVAL_S
+        while not self._stopping.wait(interval_s):
             with self._lock:
-                live = self._live_locked()
+                trial = self._lifecycle.trial_generation
+                live = self._streams.get(trial) if trial else self._live_locked()
+            interval_s = live.watchdog.interval_s if live else _IDLE_INTERVAL_S
             if live is not None:
-                callback = live.callback
-                health = Health(live.opened_ns, callback.last_block_ns, callback.finished)
-                reason = self._watchdog.judge(health, self._clock.now_ns())
-                if reason:
-                    self._dispatch(StreamDied(live.generation, reason))
-                else:
-                    self._tune(callback)
+                self._look_at(live, on_trial=live.generation == trial)
             self._dispatch(Ticked())
+            if self._counter_log.due(self._clock.now_ns()):
+                with self._lock:
+                    counters = self._counters_locked()
+                self._execute(self._counter_log.look(counters, self._clock.now_ns()))
+
+    def _look_at(self, live: _Live, on_trial: bool) -> None:
+        callback = live.callback
+        health = Health(live.opened_ns, callback.last_block_ns, callback.finished, on_trial)
+        reason = live.watchdog.judge(health, self._clock.now_ns())
+        if reason:
+            self._dispatch(StreamDied(live.generation, reason, stalled=reason == STALLED))
+        elif on_trial and live.watchdog.proves(health):
+            self._dispatch(Proven(live.generation))
+            callback.release()
+        elif not on_trial:
+            self._tune(callback)
 
     def _tune(self, callback: StreamCallback) -> None:
         change = self._latency.look(callback, self._clock.now_ns())
@@ -306,15 +333,15 @@ class StreamKeeper:
 
     def _reopen(self, command: OpenStream) -> None:
         try:
-            self._open(command, self._device_to_go_on_with)
+            self._open(command, self._devices_to_go_on_with)
         except DeviceError as error:
             # told to the state machine already, which reports it as often as its policy says
             _logger.debug("cannot open generation %d: %s", command.generation, error)
 
-    def _open(self, command: OpenStream, choose: Callable[[], Device]) -> None:
+    def _open(self, command: OpenStream, choose: Callable[[], tuple[Device, ...]]) -> None:
         self._wait_for_drops()
         try:
-            live = self._open_on(choose(), command.generation)
+            live = self._open_first(choose(), command)
         except DeviceError as error:
             self._dispatch(OpenFailed(command.generation, error.message))
             raise
@@ -325,12 +352,24 @@ class StreamKeeper:
             commands = self._lifecycle.handle(opened, self._clock.now_ns())
         self._execute(commands)
 
-    def _open_on(self, device: Device, generation: int) -> _Live:
-        config = self.config
+    def _open_first(self, devices: tuple[Device, ...], command: OpenStream) -> _Live:
+        """A stream on the first device that can be opened."""
+        refusal: DeviceError | None = None
+        for device in devices:
+            try:
+                return self._open_on(device, command)
+            except DeviceError as error:
+                refusal = refusal or error
+        raise refusal or DeviceNotFoundError(f"there is no {self.config.kind} device")
+
+    def _open_on(self, device: Device, command: OpenStream) -> _Live:
+        config, generation = self.config, command.generation
         refusal: DeviceError | None = None
         latency_s = self._latency.opens(device)
         for samplerate, channels in formats_to_try(config, device):
             callback = self._make_callback(generation, samplerate, channels)
+            if command.on_trial:
+                callback.hold()
             request = StreamRequest(
                 kind=config.kind,
                 device_id=device.id,
@@ -349,34 +388,50 @@ class StreamKeeper:
                 refusal = refusal or error  # the first one speaks of what was wanted
                 continue
             callback.expect_within((stream.latency_s or latency_s) + config.blocksize / samplerate)
-            live = _Live(generation, device, samplerate, channels, stream, callback, self._clock.now_ns())
+            watchdog = Watchdog(config.blocksize / samplerate, stream.latency_s)
+            live = _Live(generation, device, samplerate, channels, stream, callback, self._clock.now_ns(), watchdog)
             try:
                 stream.start()
             except DeviceError:
                 self._close_live(live)
                 raise
+            if command.reason != "start" and not self._told_fallback:
+                self._told_fallback = tell_fallback(config, device, samplerate)
             return live
         raise refusal or DeviceNotFoundError(f"device {device.name!r} has no {config.kind} channels")
 
-    def _device_to_start_on(self) -> Device:
+    def _devices_to_start_on(self) -> tuple[Device, ...]:
         device = find_on(self._host, self.config)
         if self.config.device is not None:
             self._asked = (device.name, device.host_api)
-        return device
+        return (device,)
 
-    def _device_to_go_on_with(self) -> Device:
-        """The device that was asked for while it is there, else the default one."""
-        self._host.refresh()
+    def _devices_to_go_on_with(self) -> tuple[Device, ...]:
+        """The device that was asked for, if it is in the list, and the default one, best first.
+
+        While another stream of this process is open, the list cannot be renewed: it may show devices that are gone,
+        and not those that have come.
+        """
+        renewed = self._host.refresh()
         devices = self._host.devices()
-        for device in devices:
-            if (device.name, device.host_api) == self._asked and device.channels(self.config.kind):
-                return device
-        return select_device(devices, None, self.config.kind)
+        kind = self.config.kind
+        usable = [device for device in devices if device.channels(kind)]
+        found = [device for device in usable if (device.name, device.host_api) == self._asked]
+        try:
+            default = select_device(usable, None, kind)
+        except DeviceNotFoundError as error:
+            if not found:
+                because = "" if renewed else "; new ones are seen once the other streams are closed"
+                raise DeviceNotFoundError(f"{error.message}{because}", hint=error.hint) from error
+        else:
+            if default not in found:
+                found.append(default)
+        return tuple(found)
 
     def _query(self) -> None:
         self._wait_for_drops()
         try:
-            device = self._device_to_go_on_with()
+            device = self._devices_to_go_on_with()[0]
         except DeviceError:
             self._dispatch(DeviceSeen(None))
         else:
