@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": ("sottovoce.app.demo:command", "Ask questions aloud and hear them answered; needs nothing but this."),
     "answer": ("sottovoce.app.answer:command", "Answer the questions in recordings."),
     "live": ("sottovoce.app.live:command", "Listen to the microphone, speak into the earpiece."),
+    "monitor": ("sottovoce.app.monitor.command:command", "Watch the audio engine: levels, buffers, delays, losses."),
     "notes": ("sottovoce.app.notes_commands:command", "Search your notes, or check them."),
     "sessions": ("sottovoce.app.sessions_commands:command", "List, show, export or delete sessions."),
     "devices": ("sottovoce.app.devices:command", "List the audio devices."),

@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     DEVICE = 6
     BACKEND = 7
     STORE = 8
+    UNHEALTHY = 9
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -47,6 +48,7 @@ _MEANINGS = {
     ExitCode.DEVICE: "no audio device, or it refused",
     ExitCode.BACKEND: "a recogniser, generator or synthesiser failed",
     ExitCode.STORE: "the session store cannot be opened, read or written",
+    ExitCode.UNHEALTHY: "`monitor --once` or `--for` has found the engine losing sound",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",
     ExitCode.BROKEN_PIPE: "whatever read the output went away",
 }

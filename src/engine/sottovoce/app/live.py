@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import ExitStack, closing, suppress
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
 from sottovoce.app.context import AppContext, setting_option
+from sottovoce.app.terminal import end_on_terminate
 
 if TYPE_CHECKING:
     from sottovoce.app.sessions import Kept
@@ -34,7 +32,7 @@ def command(app: AppContext) -> None:
     Everything is loaded before it says that it is ready. Ctrl-C ends it. The people around you may have to agree to
     being transcribed; nothing leaves this machine with the offline parts.
     """
-    _end_on_terminate()
+    end_on_terminate()
     session = LiveSession(app)
     try:
         session.run()
@@ -87,13 +85,3 @@ class LiveSession:
         heard, spoken = recorder.snapshot_state().stream, player.snapshot_state().stream
         said = f"Listening to {heard.device!r}, speaking to {spoken.device!r}. Ctrl-C ends."
         self._app.console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
-
-
-def _end_on_terminate() -> None:
-    """Let SIGTERM end a session as Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, interrupt)

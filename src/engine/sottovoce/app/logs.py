@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import traceback
+from collections import deque
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
 
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.log import get_logger
@@ -71,6 +72,45 @@ def configure(level: str, file: Path | None) -> None:
         logger.addHandler(handler)
     logger.setLevel(min(handler.level for handler in handlers))
     logger.propagate = False
+
+
+class LastMessages(logging.Handler):
+    """Keeps the last messages of the package and shows none on the screen while it is entered: a picture is there.
+
+    Parameters
+    ----------
+    most : int
+        How many it keeps.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=most)
+        self._screens: list[logging.Handler] = []
+        self.setFormatter(_ShortFormatter())
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The messages, the oldest first."""
+        return tuple(self._lines)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+    def __enter__(self) -> Self:
+        logger = logging.getLogger("sottovoce")
+        self._screens = [handler for handler in logger.handlers if isinstance(handler, _StderrHandler)]
+        self.setLevel(min((handler.level for handler in self._screens), default=logging.WARNING))
+        for handler in self._screens:
+            logger.removeHandler(handler)
+        logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logger = logging.getLogger("sottovoce")
+        logger.removeHandler(self)
+        for handler in self._screens:
+            logger.addHandler(handler)
 
 
 def log_crash(error: BaseException, thread: str, *, file_only: bool) -> None:

@@ -1,10 +1,15 @@
-"""Consoles that behave: no colours and no cut lines in a pipe, no crash on a terminal that knows only ASCII."""
+"""Consoles that behave: no colours and no cut lines in a pipe, no crash on one that knows only ASCII; SIGTERM."""
 
 from __future__ import annotations
 
 import codecs
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -69,6 +74,33 @@ def make_console(*, stderr: bool = False, no_color: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     wide = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
     return PlainConsole(stderr=stderr, no_color=no_color or None, highlight=False, width=wide)
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """While it is entered, what C libraries write to stderr goes nowhere, if that is a terminal and not a file."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def end_on_terminate() -> None:
+    """Let SIGTERM end a command as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
