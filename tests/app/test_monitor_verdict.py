@@ -9,6 +9,7 @@ from sottovoce.app.monitor.scene import Watcher
 from sottovoce.app.monitor.verdict import Health, judge
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.report import DurationStats
+from sottovoce.audio.tuning import LatencyReport
 from sottovoce.core.units import FLOOR_DB
 from tests.app.monitor_scenes import look, player, recorder, report
 
@@ -47,6 +48,7 @@ def test_stream_that_runs_well_has_no_problem(kind: str) -> None:
         ("input", {"counters": {"overruns": 1, "overrun_frames": 80}}, ["bad input-overrun"]),
         ("output", {"counters": {"pa_output_underflows": 1}}, ["warning output-flagged"]),
         ("input", {"counters": {"pa_input_overflows": 4}}, ["warning input-flagged"]),
+        ("output", {"latency": LatencyReport(0.5, True, 4, True)}, ["warning output-latency-ceiling"]),
         ("output", {"counters": {"shape_mismatches": 1}}, ["bad output-broken-blocks"]),
         ("input", {"counters": {"errors": 1}}, ["bad input-broken-blocks"]),
         ("output", {"counters": {"resample_errors": 1}}, ["bad output-resample-errors"]),

@@ -15,6 +15,7 @@ from sottovoce.app.monitor.scene import Scene, Watcher
 from sottovoce.app.monitor.view import picture
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.report import DurationStats
+from sottovoce.audio.tuning import LatencyReport
 from sottovoce.core.units import FLOOR_DB
 from tests.app.monitor_scenes import look, player, recorder, report, source
 
@@ -38,6 +39,7 @@ def troubled() -> Scene:
         "output",
         {"blocks": 2000, "underruns": 12, "starvations": 2, "pa_output_underflows": 3},
         generation=3,
+        latency=LatencyReport(0.04, True, 1, False),
         recreates=2,
         recreate_reason="no block arrives",
         recreate_durations_ns=(90_000_000, 120_000_000),

@@ -96,6 +96,9 @@ def _problems(growth: Growth, kind: str) -> Iterator[Problem]:
         what = f"{lost} frames of the {NAMES[kind]} were lost: nobody read them in time"
         yield Problem(f"{kind}-overrun", Health.BAD, what, "read sooner, or hold more: a larger buffer")
     yield from _flags(growth, kind)
+    if growth.now.latency.at_ceiling:
+        what = f"the latency of the {NAMES[kind]} can grow no further, and blocks are still missed"
+        yield Problem(f"{kind}-latency-ceiling", Health.WARNING, what, "a less busy machine, or another device")
     yield from _damaged(growth, kind)
     yield from _telephone(growth.now, kind)
 

@@ -27,6 +27,7 @@ from sottovoce.app.show import clock_time
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.source import SourceSnapshot
+from sottovoce.audio.tuning import LatencyReport
 from sottovoce.core.units import FLOOR_DB
 
 #: From so many columns on, both directions stand side by side.
@@ -178,12 +179,21 @@ def _facts(report: StreamReport, detail: int, glyphs: Glyphs) -> Iterator[Text |
     yield "mono" if report.channels == 1 else "stereo" if report.channels == 2 else f"{report.channels} channels"
     yield f"{report.blocksize or 'any'} frames a block, {duration(period_s(report) * 1e9, glyphs)}"
     yield f"latency {duration(report.latency_s * 1e9, glyphs)}"
+    if report.latency.tuned:
+        yield _tuned(report.latency, glyphs)
     if detail < 2:
         return
     if report.priority.text != "unknown":
         yield Text(f"priority {report.priority.text}", "" if report.priority.text.startswith("realtime") else "yellow")
     if report.way:
         yield f"by {report.way}"
+
+
+def _tuned(latency: LatencyReport, glyphs: Glyphs) -> Text:
+    grown = f", grown {_times(latency.grown)}" if latency.grown else ""
+    ceiling = ", at its ceiling" if latency.at_ceiling else ""
+    said = f"tuned to {duration(latency.asked_s * 1e9, glyphs)}{grown}{ceiling}"
+    return Text(said, "yellow" if latency.at_ceiling else "")
 
 
 def _level(report: StreamReport, held: Held, width: int, glyphs: Glyphs) -> Text:
