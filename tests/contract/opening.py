@@ -10,4 +10,4 @@ def service_settings(kind: Kind, name: str, emulator: Emulator) -> dict[str, obj
     """Settings that point a backend at the emulator; none for one that sends nothing."""
     if not describe(kind, name).sends:
         return {}
-    return {"base_url": {"openai": emulator.openai_url}[name]}
+    return {"base_url": {"openai": emulator.openai_url, "gemini": emulator.url}[name]}

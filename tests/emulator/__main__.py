@@ -27,6 +27,7 @@ def environment(emulator: Emulator) -> dict[str, str]:
     """Variables that point sottovoce at the emulator."""
     return {
         "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
         "SOTTOVOCE_LLM_BACKEND": "openai",
     }
 

@@ -7,6 +7,7 @@ import json
 import re
 import wave
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,8 @@ def _gemini(emulator: Emulator, request: Request) -> Answer:
             yield chunk(word)
         yield chunk("", "STOP")
 
-    return _stream(items(), error("gemini", 503, "UNAVAILABLE"))
+    # an empty line is all that Gemini's own client takes for a sign of life
+    return replace(_stream(items(), error("gemini", 503, "UNAVAILABLE")), comment=b"\n")
 
 
 def _transcription(emulator: Emulator, request: Request) -> Answer:

@@ -251,6 +251,17 @@ class OpenaiSettings(Section):
     )
 
 
+class GeminiSettings(Section):
+    """Google's Gemini. The key is never a setting; see docs/backends.md."""
+
+    base_url: Url = Field(default="", description='Address of the service; "" is that of Google.')
+    llm_model: ModelName = Field(default="gemini-flash-lite-latest", description="Model that writes the theses.")
+    key_file: KeyFile = Field(
+        default=None,
+        description="File that holds nothing but the key, readable by you alone; GEMINI_API_KEY is stronger.",
+    )
+
+
 class TurnSettings(Section):
     """How an answer is given."""
 
@@ -299,6 +310,7 @@ class Config(Section):
     tts: TtsSettings = Field(default_factory=TtsSettings)
     notes: NotesSettings = Field(default_factory=NotesSettings)
     openai: OpenaiSettings = Field(default_factory=OpenaiSettings)
+    gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -318,6 +330,7 @@ SECTIONS: dict[str, type[Section]] = {
     "tts": TtsSettings,
     "notes": NotesSettings,
     "openai": OpenaiSettings,
+    "gemini": GeminiSettings,
     "turn": TurnSettings,
     "session": SessionSettings,
     "log": LogSettings,

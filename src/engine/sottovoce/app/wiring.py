@@ -104,19 +104,22 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
 
 def generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:
     """What of the settings the generator ``name`` is opened with."""
-    llm, openai = config.llm, config.openai
-    if name != "openai":
-        return {"index": index}
-    return {
+    llm, openai, gemini = config.llm, config.openai, config.gemini
+    style: dict[str, object] = {
         "index": index,
-        "model": openai.llm_model,
-        "base_url": openai.llm_base_url or openai.base_url,
-        "key_file": openai.key_file,
         "temperature": llm.temperature,
         "max_tokens": llm.max_tokens,
         "first_token_s": llm.first_token_s,
         "stall_s": llm.stall_s,
     }
+    match name:
+        case "openai":
+            base_url = openai.llm_base_url or openai.base_url
+            return {**style, "model": openai.llm_model, "base_url": base_url, "key_file": openai.key_file}
+        case "gemini":
+            return {**style, "model": gemini.llm_model, "base_url": gemini.base_url, "key_file": gemini.key_file}
+        case _:
+            return {"index": index}
 
 
 def open_player(config: Config) -> Player:

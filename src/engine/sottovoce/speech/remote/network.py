@@ -251,7 +251,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
-        lookups.shutdown(wait=False, cancel_futures=True)
+        lookups.shutdown(cancel_futures=True)
         loop.close()
 
 

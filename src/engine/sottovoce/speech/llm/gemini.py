@@ -1,0 +1,75 @@
+"""Theses by a model of Google's Gemini."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from sottovoce.speech.llm._model import ModelGenerator, Style
+from sottovoce.speech.llm._prompt import Prompt
+from sottovoce.speech.notes.index import NotesIndex
+from sottovoce.speech.remote.gemini_client import GeminiConnection
+from sottovoce.speech.remote.network import Deadlines
+from sottovoce.speech.remote.server import GEMINI, server_of
+
+EXTRA = "google"
+PACKAGES = ("google.genai", "httpx2")
+SENDS = (
+    "the text of each question, the lines of the dialogue before it, and the passages of your notes that fit it go to "
+    "generativelanguage.googleapis.com, or to the server that gemini.base_url names"
+)
+MODEL_KEY = "gemini.llm_model"
+
+
+class GeminiGenerator(ModelGenerator[GeminiConnection]):
+    """Streams generated content; the model does not think before it answers, which would take a second and more."""
+
+    async def _words(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        from google.genai import types
+
+        connection, style = self._connection, self._style
+        config = types.GenerateContentConfig(
+            system_instruction=prompt.system,
+            temperature=style.temperature,
+            max_output_tokens=style.max_tokens,
+            thinking_config=types.ThinkingConfig(thinking_budget=0),
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+        )
+        stream = await connection.client.aio.models.generate_content_stream(
+            model=connection.server.model, contents=prompt.user, config=config
+        )
+        events, finished = 0, False
+        async for chunk in stream:
+            events += 1
+            for candidate in chunk.candidates or ():
+                parts = candidate.content.parts if candidate.content is not None else None
+                for part in parts or ():
+                    if part.text and not part.thought:
+                        yield part.text
+                if candidate.finish_reason is not None:
+                    finished = True
+                    yield "\n"  # the last thesis is whole; the connection may take a moment more to say so
+        if not finished:
+            raise connection.service.cut() if events else connection.service.garbled("no events")
+
+
+def open(
+    *,
+    model: str = "gemini-flash-lite-latest",
+    base_url: str = "",
+    key_file: Path | str | None = None,
+    index: NotesIndex | None = None,
+    temperature: float = 0.3,
+    max_tokens: int = 180,
+    first_token_s: float = 2.0,
+    stall_s: float = 2.0,
+) -> GeminiGenerator:
+    """The generator over Gemini; see :class:`ModelGenerator`."""
+    server = server_of(GEMINI, base_url, model, MODEL_KEY, key_file)
+    style = Style(temperature, max_tokens, Deadlines(first_token_s, stall_s))
+    return GeminiGenerator(GeminiConnection(server), style, index)
+
+
+def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
+    """The model, where it is, and where its key comes from; nothing is called."""
+    return server_of(GEMINI, base_url, model, MODEL_KEY, key_file).describe()
