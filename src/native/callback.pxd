@@ -13,13 +13,25 @@ ctypedef struct PaStreamCallbackTimeInfo:
     double currentTime
     double outputBufferDacTime
 
+cdef extern from "warm.h" nogil:
+    ctypedef struct sv_warm:
+        int64_t lead_in_frames
+        int64_t sleeps_after_frames
+        bint keeps_warm
+        bint asleep
+
+    void sv_warm_held(sv_warm* warm, bint waits, float* out, int64_t frames, uint32_t channels) noexcept
+    void sv_warm_rendered(sv_warm* warm, bint sounded, float* out, int64_t frames, uint32_t channels) noexcept
+
 ctypedef struct playback_state:
     stream_state stream
     mixer_core* mixer
     uint32_t channels          # of the stream
     bint converts              # the stream's format is not the mixer's
     bint resamples
+    bint may_sleep             # the device, so that what is in `warm` counts
     linear_state linear
+    sv_warm warm
     float* content             # one piece of the mixer's output
     float* resampled           # the same at the stream's samplerate
 

@@ -19,7 +19,7 @@ from .kernels cimport sv_kernels_active, sv_level, sv_kernels_select_from_enviro
 from .memory cimport sv_new
 from .meter cimport sv_meter_note
 from .mixer cimport Mixer
-from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_render
+from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_hold, mixer_render
 from .resample cimport RESAMPLE_MAX_CHANNELS, linear_in_frames, linear_init, linear_process
 from .ring cimport Ring, sv_ring_write
 from .source_core cimport block_report
@@ -130,6 +130,15 @@ cdef void _render_converted(playback_state* state, float* out, int64_t frames, u
         frames -= made
 
 
+cdef void _hold_back(playback_state* state, float* out, int64_t frames, uint64_t now_ns,
+                     block_report* report) noexcept nogil:
+    """A block of a device that sleeps, or wakes up: no sound yet, so that it swallows none."""
+    cdef int64_t content_frames = frames * state.mixer.samplerate // <int64_t> state.stream.samplerate
+    cdef bint waits = mixer_hold(state.mixer, content_frames, now_ns, report)
+    memset(out, 0, frames * state.channels * sizeof(float))
+    sv_warm_held(&state.warm, waits, out, frames, state.channels)
+
+
 cdef int playback_callback(const void* input, void* output, unsigned long frames,
                            const PaStreamCallbackTimeInfo* times, PaStreamCallbackFlags flags,
                            void* userdata) noexcept nogil:
@@ -137,6 +146,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
     cdef playback_state* state = <playback_state*> userdata
     cdef stream_state* stream = &state.stream
     cdef uint64_t now_ns
+    cdef bint sleeps
     cdef block_report report
     if output == NULL:
         sv_count(&stream.errors, 1)
@@ -153,10 +163,15 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         sv_count(&stream.held_blocks, 1)
         _finish(stream, now_ns, frames, 0)
         return _CONTINUE
-    if state.converts:
+    sleeps = state.warm.asleep
+    if sleeps:
+        _hold_back(state, <float*> output, frames, now_ns, &report)
+    elif state.converts:
         _render_converted(state, <float*> output, frames, now_ns, &report)
     else:
         mixer_render(state.mixer, <float*> output, frames, now_ns, &report)
+    if state.may_sleep and not sleeps:
+        sv_warm_rendered(&state.warm, report.sounded, <float*> output, frames, state.channels)
     _count_report(stream, &report)
     sv_meter_note(&stream.meter, frames, report.samples, &report.level)
     _finish(stream, now_ns, frames, report.resample_ns)
@@ -275,6 +290,35 @@ cdef class PlaybackCallback(StreamCallback):
         """Of the ``PaStreamCallback``."""
         return <uintptr_t> &playback_callback
 
+    def keep_awake(self, lead_in_s, sleeps_after_s, keeps_warm):
+        """Prepare for a device that sleeps and swallows what comes first; before the stream starts.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        lead_in_s : float
+            Seconds, 0..60, for which sound is held back after the start and after each long silence.
+        sleeps_after_s : float
+            How long, in seconds up to a day, such a silence is.
+        keeps_warm : bool
+            Whether there is noise of -89 dBFS in place of each silence, so that it does not fall asleep.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        """
+        if not 0.0 <= lead_in_s <= 60.0:
+            raise ValueError(f"lead_in_s is {lead_in_s!r}; it must be seconds, 0..60")
+        if not 0.0 <= sleeps_after_s <= 86400.0:
+            raise ValueError(f"sleeps_after_s is {sleeps_after_s!r}; it must be seconds, 0..86400")
+        self.state.warm.lead_in_frames = round(lead_in_s * self.samplerate)
+        self.state.warm.sleeps_after_frames = round(sleeps_after_s * self.samplerate)
+        self.state.warm.keeps_warm = bool(keeps_warm)
+        self.state.warm.asleep = self.state.warm.lead_in_frames > 0
+        self.state.may_sleep = self.state.warm.asleep or self.state.warm.keeps_warm
+
     @property
     def dac_delay_ns(self):
         """From the start of the newest block to its being heard, as PortAudio says; 0 if it does not know."""
@@ -289,8 +333,8 @@ cdef class PlaybackCallback(StreamCallback):
         -------
         dict of str to int
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
-            ``starvations`` (how often one ran dry), ``idle_blocks``, ``held_blocks`` (silent on trial), ``late_blocks`` (the device's buffer ran dry
-            first: :meth:`expect_within`), ``overlaps`` (another was rendering the mixer),
+            ``starvations`` (how often one ran dry), ``idle_blocks``, ``held_blocks`` (silent on trial), ``late_blocks``
+            (the device's buffer ran dry first: :meth:`expect_within`), ``overlaps`` (another was rendering the mixer),
             ``generation_mismatches`` (called after :meth:`retire`), ``shape_mismatches`` (more frames than
             ``MAX_BLOCKSIZE``), ``errors`` (no buffer), ``resample_errors``, ``scrubbed_samples`` (NaN or Inf), and
             PortAudio's flags by name.

@@ -52,6 +52,7 @@ ctypedef struct mixer_core:
 
 cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
                        block_report* report) noexcept nogil
+cdef bint mixer_hold(mixer_core* mixer, int64_t frames, uint64_t now_ns, block_report* report) noexcept nogil
 
 
 # The engine's end of a mixer, which the mixer and its sources share.

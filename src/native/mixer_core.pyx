@@ -27,6 +27,7 @@ from .source_core cimport (
     block_report,
     source_add,
     source_core,
+    source_hold,
     source_is_done,
     source_prefetch,
     source_prefetch_content,
@@ -134,6 +135,29 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
         report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels, &report.level)
     _count_block(mixer, frames, report)
     sv_give_back(&mixer.taken)
+
+
+cdef bint mixer_hold(mixer_core* mixer, int64_t frames, uint64_t now_ns, block_report* report) noexcept nogil:
+    """A block in which no source sounds, as the device wakes up first; True if a source waits for that.
+
+    Flushes and removals take effect at once: nothing of it is heard. Realtime: yes. Thread: callback.
+    """
+    cdef bint waits = False
+    cdef int place
+    memset(report, 0, sizeof(report[0]))
+    report.overlapped = not sv_try_take(&mixer.taken)
+    if report.overlapped:
+        return False
+    sv_store_relaxed(&mixer.last_ns, now_ns)
+    _drain_commands(mixer)
+    for place in range(mixer.active - 1, -1, -1):
+        waits |= source_hold(mixer.sources[place], now_ns)
+        if mixer.sources[place].leaving:
+            _drop(mixer, place)
+    report.samples = frames * mixer.channels
+    _count_block(mixer, frames, report)
+    sv_give_back(&mixer.taken)
+    return waits
 
 
 cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:

@@ -66,4 +66,5 @@ cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept n
 cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
                         block_report* report) noexcept nogil
 cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil
+cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil
 cdef bint source_is_done(const source_core* source) noexcept nogil

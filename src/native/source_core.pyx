@@ -268,6 +268,20 @@ cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil:
         _apply_flush(source, now_ns)
 
 
+cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil:
+    """Do not start, or go on, for a block in which the device wakes up; True if there is sound that waits for it.
+
+    Realtime: yes. Thread: callback.
+    """
+    source_settle(source, now_ns)
+    if source.phase == SOURCE_STARVED and _has_ended(source):
+        linear_reset(&source.linear)
+        source.phase = SOURCE_IDLE
+    if source.pausing or source.leaving:
+        return False
+    return source.phase == SOURCE_PLAYING or _can_start(source)
+
+
 cdef bint source_is_done(const source_core* source) noexcept nogil:
     """True once a source that is to leave no longer sounds. Realtime: yes. Thread: callback."""
     return source.leaving and _is_silent(source, True)

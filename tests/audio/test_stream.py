@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 
+from sottovoce.audio.host import Device
 from sottovoce.audio.lifecycle import LifecyclePolicy, StreamState
 from sottovoce.audio.negotiate import Latency, StreamConfig, negotiate
 from sottovoce.audio.stream import StreamKeeper
@@ -48,7 +49,7 @@ class Bench:
         self.keepers.append(keeper)
         return keeper
 
-    def make(self, generation: int, samplerate: int, channels: int) -> FakeCallback:
+    def make(self, generation: int, samplerate: int, channels: int, device: Device) -> FakeCallback:
         self.callbacks.append(FakeCallback(generation, samplerate, channels))
         return self.callbacks[-1]
 
@@ -370,3 +371,46 @@ def test_latency_that_was_chosen_stays(bench: Bench) -> None:
 def test_callback_is_told_what_the_device_holds(bench: Bench) -> None:
     bench.keeper().start()
     assert bench.callbacks[0].held_s == pytest.approx(0.015 + 256 / 48000), "the latency reported, and a block"
+
+
+def test_device_that_is_not_there_yet_is_waited_for(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = bench.keeper(device="headset", wait_for_device=True, device_query_cooldown_s=0.01)
+    with caplog.at_level(logging.INFO, "sottovoce.audio"):
+        keeper.start()
+        assert keeper.state is StreamState.LOST
+        assert keeper.report().device == ""
+        assert negotiate(bench.host, keeper.config) == (48000, 2)
+        bench.host.listed = (*bench.host.listed, make_device(7, "my headset"))
+        wait_for(lambda: keeper.state is StreamState.RUNNING and len(caplog.records) > 1)
+    assert keeper.report().device == "my headset", "not the default one, which others may hear"
+    assert keeper.report().recreates == 0
+    assert [record.message.split(" kind=")[0] for record in caplog.records] == [
+        "waiting for a device",
+        "the device is there",
+    ]
+
+
+def test_device_that_came_late_is_the_one_to_come_back_to(bench: Bench) -> None:
+    keeper = bench.keeper(device="headset", wait_for_device=True, device_query_cooldown_s=0.01)
+    keeper.start()
+    bench.host.listed = (make_device(0, "first", default=True), make_device(7, "my headset"))
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+    bench.host.listed = (make_device(0, "my headset"), make_device(1, "first", default=True))
+    keeper.recreate("the test")
+    wait_for(lambda: keeper.report().device_id == 0)
+
+
+def test_device_that_refuses_at_first_is_waited_for(bench: Bench) -> None:
+    bench.host.start_error = HostAudioError("cannot start", pa_code=-9985)
+    keeper = bench.keeper(wait_for_device=True, device_query_cooldown_s=0.01)
+    keeper.start()
+    assert keeper.state is StreamState.LOST
+    bench.host.start_error = None
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+
+
+def test_name_that_fits_several_devices_is_an_error_and_not_waited_for(bench: Bench) -> None:
+    bench.host.listed = (make_device(0, "headset left"), make_device(1, "headset right"))
+    keeper = bench.keeper(device="headset", wait_for_device=True)
+    with pytest.raises(DeviceNotFoundError, match="2 output devices fit"):
+        negotiate(bench.host, keeper.config)

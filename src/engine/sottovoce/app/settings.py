@@ -29,6 +29,11 @@ def _latency(value: object) -> object:
         return value
 
 
+def _whole(value: object) -> object:
+    """A number written as text is a number."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def _path(value: object, info: ValidationInfo) -> object:
     """Text is a path, none if empty; a relative one in a file counts from the folder of that file."""
     if value == "":
@@ -59,6 +64,11 @@ Latency: TypeAlias = Annotated[
     Literal["auto", "low", "high"] | Seconds,
     BeforeValidator(_latency),
     _allowed('"auto", "low", "high", or seconds up to 2'),
+]
+LeadIn: TypeAlias = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=0, le=5000)],
+    BeforeValidator(_whole),
+    _allowed('"auto", or milliseconds from 0 to 5000'),
 ]
 NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
 KeyFile: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a file, or "" for none')]
@@ -99,6 +109,24 @@ class AudioSettings(Section):
         default="high",
         description='Latency asked of the device: "auto" starts low and grows as far as this machine needs it; "low" '
         'and "high" are the system\'s suggestions, "low" some 20 ms sooner, "high" for a busier machine.',
+    )
+    wait_for_device: bool = Field(
+        default=False,
+        description="Whether a device that is not there at the start is waited for, instead of that being an error; "
+        "what is to be said meanwhile is said when it comes.",
+    )
+    lead_in_ms: LeadIn = Field(
+        default="auto",
+        description="How long sound is held back while a device that sleeps in silence wakes up, so that it does not "
+        'swallow the first syllable; "auto" is 300 for what calls itself Bluetooth, and 0 for others.',
+    )
+    device_sleeps_after_s: float = Field(
+        default=5.0, ge=0, le=86_400, description="How long a silence puts such a device to sleep."
+    )
+    keep_warm: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether silence is filled with noise that nobody hears (-89 dBFS), so that such a device does not "
+        'fall asleep; "auto" does so for what calls itself Bluetooth.',
     )
     resample_mode: Literal["callback", "producer", "off"] = Field(
         default="producer",

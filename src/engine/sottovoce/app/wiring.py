@@ -12,6 +12,7 @@ from sottovoce.assistant.notices import Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.output import SleepPolicy
 from sottovoce.audio.player import Player
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.recorder import Recorder
@@ -135,6 +136,7 @@ def open_player(config: Config) -> Player:
         resample_mode=audio.resample_mode,
         prefer_stream_rate=audio.prefer_stream_rate,
         policy=_policy(config),
+        sleep=_sleep_policy(config),
     )
 
 
@@ -166,6 +168,16 @@ def _policy(config: Config) -> LifecyclePolicy:
         max_recreate_per_minute=audio.max_recreate_per_minute,
         slow_recreate_s=audio.slow_recreate_s,
         hung_recreate_s=audio.hung_recreate_s,
+        wait_for_device=audio.wait_for_device,
+    )
+
+
+def _sleep_policy(config: Config) -> SleepPolicy:
+    audio = config.audio
+    return SleepPolicy(
+        lead_in_s=None if audio.lead_in_ms == "auto" else audio.lead_in_ms / 1000,
+        sleeps_after_s=audio.device_sleeps_after_s,
+        keep_warm=None if audio.keep_warm == "auto" else audio.keep_warm == "on",
     )
 
 

@@ -80,6 +80,7 @@ def select_device(devices: Sequence[Device], spec: int | str | None, kind: Kind)
     found = "no" if not fitting else f"{len(fitting)}"
     raise DeviceNotFoundError(
         f"{found} {kind} devices fit {spec!r}; there are: {_listing(fitting or usable)}",
+        fitting=len(fitting),
         hint="name one by its id or its whole name; `sottovoce devices` lists them",
     )
 

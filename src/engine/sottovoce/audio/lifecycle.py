@@ -70,6 +70,8 @@ class LifecyclePolicy:
     #: a suspended device still takes.
     settled_after_s: float = 5.0
     failure_log_interval_s: float = 5.0
+    #: Whether a stream that is started without its device waits for it; an error otherwise.
+    wait_for_device: bool = False
 
     def __post_init__(self) -> None:
         for key, least, most in _POLICY_LIMITS:
@@ -302,7 +304,7 @@ class Lifecycle:
         return self._run(event, now_ns)
 
     def _run(self, event: Opened, now_ns: int) -> tuple[Command, ...]:
-        first = self.state is StreamState.OPENING
+        first, late = self.state is StreamState.OPENING, self.last_good is None
         self.state = StreamState.RUNNING
         self._trial = None
         self._stalled = False
@@ -313,6 +315,9 @@ class Lifecycle:
         self._limit_reported = False
         if first:
             return ()
+        if late:
+            waited_s = round((now_ns - self._lost_ns) / _NS, 1)
+            return (Report(logging.INFO, "the device is there", {"waited_s": waited_s}),)
         self.recreates += 1
         self.recreate_durations_ns.append(now_ns - self._attempt_ns)
         slow = now_ns - self._attempt_ns > self.policy.slow_recreate_s * _NS
@@ -332,6 +337,10 @@ class Lifecycle:
         if event.generation != self.generation:
             return ()
         if self.state is StreamState.OPENING:
+            if self.policy.wait_for_device:
+                self._lost_ns = now_ns
+                self._reason = "the device was not there"
+                return self._lose(event.reason, now_ns)
             self.state = StreamState.CLOSED
         elif self.state is StreamState.RECREATING:
             return self._lose(event.reason, now_ns)
@@ -369,6 +378,8 @@ class Lifecycle:
             return ()
         self._failure_reported_ns = now_ns
         lost_s = round((now_ns - self._lost_ns) / _NS, 1)
+        if self.last_good is None:
+            return (Report(logging.WARNING, "waiting for a device", {"reason": reason, "waited_s": lost_s}),)
         return (Report(logging.WARNING, "no sound: the device is lost", {"reason": reason, "lost_s": lost_s}),)
 
     def _recreate(self, reason: str, now_ns: int) -> tuple[Command, ...]:

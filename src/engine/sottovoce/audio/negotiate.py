@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from sottovoce.audio.devices import select_device
 from sottovoce.audio.host import Device, Host, Kind
 from sottovoce.audio.lifecycle import LifecyclePolicy
-from sottovoce.core.errors import ConfigError
+from sottovoce.core.errors import ConfigError, DeviceNotFoundError
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.native.mixer import MAX_BLOCKSIZE
 
@@ -17,6 +17,9 @@ _logger = get_logger("audio")
 
 Latency: TypeAlias = float | Literal["auto", "low", "high"]
 StreamRate: TypeAlias = Literal["content", "device"]
+
+#: What most devices run at, in Hz.
+_USUAL_SAMPLERATE = 48000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,19 @@ def find_on(host: Host, config: StreamConfig) -> Device:
 def negotiate(host: Host, config: StreamConfig) -> tuple[int, int]:
     """Samplerate (Hz) and channels at which the device says that it can be opened, the best of those to try.
 
+    Of a device that is waited for, nothing is known yet: 48000 Hz stands for a rate of its own.
+
     Raises
     ------
     DeviceNotFoundError
-        If there is no such device.
+        If there is no such device, and it is not to be waited for, or if more than one fits.
     """
-    device = find_on(host, config)
+    try:
+        device = find_on(host, config)
+    except DeviceNotFoundError as error:
+        if error.fitting or not config.policy.wait_for_device:
+            raise
+        return config.samplerate if config.prefer_stream_rate == "content" else _USUAL_SAMPLERATE, config.channels
     formats = formats_to_try(config, device)
     for samplerate, channels in formats:
         if host.supports(config.kind, device.id, samplerate, channels):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Protocol
 
-from sottovoce.audio.host import Host
+from sottovoce.audio.bluetooth import looks_bluetooth
+from sottovoce.audio.host import Device, Host
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamConfig, StreamRate, negotiate
 from sottovoce.audio.portaudio import portaudio_host
 from sottovoce.audio.report import StreamReport
 from sottovoce.audio.stream import StreamKeeper
-from sottovoce.core.errors import StreamError
+from sottovoce.core.errors import ConfigError, StreamError
 from sottovoce.native.callback import PlaybackCallback
 from sottovoce.native.mixer import Mixer
+
+#: How long the sound waits for a Bluetooth device to wake up.
+_BLUETOOTH_LEAD_IN_S = 0.3
 
 
 class Feed(Protocol):
@@ -69,6 +74,38 @@ class Output(Protocol):
     def report(self) -> StreamReport: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SleepPolicy:
+    """What is done about devices that sleep while nothing sounds, and swallow the beginning of what comes next.
+
+    Attributes
+    ----------
+    lead_in_s : float, optional
+        Seconds for which sound is held back after the stream was opened and after each long silence; unless given, 0.3
+        for a device whose name says that it is a Bluetooth device, and none for others.
+    sleeps_after_s : float
+        How long, in seconds, such a silence is.
+    keep_warm : bool, optional
+        Whether silence is noise of -89 dBFS, which nobody hears, so that the device does not fall asleep; unless given,
+        for a Bluetooth device. The stream itself runs all the time, in any case.
+    """
+
+    lead_in_s: float | None = None
+    sleeps_after_s: float = 5.0
+    keep_warm: bool | None = None
+
+    def __post_init__(self) -> None:
+        for key, value, most in (("lead_in_s", self.lead_in_s, 60.0), ("sleeps_after_s", self.sleeps_after_s, 86400.0)):
+            if value is not None and not 0.0 <= value <= most:
+                raise ConfigError(f"{key} is {value}; allowed: 0 to {most:g} seconds", key=key)
+
+    def apply(self, callback: PlaybackCallback, device: Device) -> None:
+        """Prepare the callback of a stream on a device."""
+        bluetooth = looks_bluetooth(device.name)
+        lead_in_s = (_BLUETOOTH_LEAD_IN_S if bluetooth else 0.0) if self.lead_in_s is None else self.lead_in_s
+        callback.keep_awake(lead_in_s, self.sleeps_after_s, bluetooth if self.keep_warm is None else self.keep_warm)
+
+
 class DeviceOutput:
     """An audio device, kept playing over its losses.
 
@@ -84,7 +121,9 @@ class DeviceOutput:
     prefer_stream_rate : {"content", "device"}
         Whether the stream opens at the content's rate (the system may resample) or at the device's (we do).
     policy : LifecyclePolicy, optional
-        How eagerly a lost stream is opened again.
+        How eagerly a lost stream is opened again, and whether a device that is not there yet is waited for.
+    sleep : SleepPolicy, optional
+        What is done about a device that sleeps.
     host : Host, optional
         The audio system; PortAudio unless given.
     """
@@ -100,6 +139,7 @@ class DeviceOutput:
         latency: Latency = "low",
         prefer_stream_rate: StreamRate = "content",
         policy: LifecyclePolicy | None = None,
+        sleep: SleepPolicy | None = None,
         host: Host | None = None,
     ) -> None:
         self._host = host
@@ -113,6 +153,7 @@ class DeviceOutput:
             prefer_stream_rate=prefer_stream_rate,
             policy=policy or LifecyclePolicy(),
         )
+        self._sleep = sleep or SleepPolicy()
         self._keeper: StreamKeeper | None = None
         self._callback: PlaybackCallback | None = None
 
@@ -151,8 +192,9 @@ class DeviceOutput:
         """
         mixer = feed.mixer
 
-        def make(generation: int, samplerate: int, channels: int) -> PlaybackCallback:
+        def make(generation: int, samplerate: int, channels: int, device: Device) -> PlaybackCallback:
             self._callback = PlaybackCallback(mixer, generation, samplerate, channels)
+            self._sleep.apply(self._callback, device)
             return self._callback
 
         self._keeper = StreamKeeper(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamRate, check_choice
-from sottovoce.audio.output import DeviceOutput, Output
+from sottovoce.audio.output import DeviceOutput, Output, SleepPolicy
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.resampler import Resampler
 from sottovoce.audio.source import PlayerSource, SourceSnapshot
@@ -79,7 +79,9 @@ class Player:
     prefer_stream_rate : {"content", "device"}
         Whether the stream opens at ``samplerate`` or at the device's own rate, if the device takes both.
     policy : LifecyclePolicy, optional
-        How eagerly a lost stream is opened again.
+        How eagerly a lost stream is opened again, and whether a device that is not there yet is waited for.
+    sleep : SleepPolicy, optional
+        What is done about a device that sleeps while nothing sounds, as Bluetooth devices do.
     output : Output, optional
         Takes the place of the device, with ``blocksize``, ``latency`` and ``prefer_stream_rate`` of its own.
 
@@ -107,6 +109,7 @@ class Player:
         resample_mode: ResampleMode = "producer",
         prefer_stream_rate: StreamRate = "content",
         policy: LifecyclePolicy | None = None,
+        sleep: SleepPolicy | None = None,
         output: Output | None = None,
     ) -> None:
         self.samplerate = check_samplerate(samplerate)
@@ -117,7 +120,12 @@ class Player:
         self.resample_mode = resample_mode
         self.changed = threading.Condition()
         self.output: Output = output or DeviceOutput(
-            device, blocksize=blocksize, latency=latency, prefer_stream_rate=prefer_stream_rate, policy=policy
+            device,
+            blocksize=blocksize,
+            latency=latency,
+            prefer_stream_rate=prefer_stream_rate,
+            policy=policy,
+            sleep=sleep,
         )
         self._mixer: Mixer | None = None
         self._sources: tuple[PlayerSource, ...] = ()

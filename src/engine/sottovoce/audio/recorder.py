@@ -68,7 +68,7 @@ class Recorder:
         Whether the stream opens at the device's rate and is resampled here by soxr (what speech recognition wants:
         some systems resample poorly), or at ``samplerate``.
     policy : LifecyclePolicy, optional
-        How eagerly a lost stream is opened again.
+        How eagerly a lost stream is opened again, and whether a device that is not there yet is waited for.
     host : Host, optional
         The audio system; PortAudio unless given.
 
@@ -141,7 +141,7 @@ class Recorder:
             self._resampler = Resampler(ring_samplerate, self.samplerate, self.channels)
         keeper = StreamKeeper(
             self._config,
-            lambda generation, samplerate, channels: CaptureCallback(
+            lambda generation, samplerate, channels, _: CaptureCallback(
                 ring, samplerate, channels, ring_samplerate, generation
             ),
             host,

@@ -97,8 +97,8 @@ class StreamCallback(Protocol):
     def counters(self) -> dict[str, int]: ...
 
 
-#: Makes the callback of a stream from its generation, samplerate (Hz) and channels.
-CallbackFactory: TypeAlias = Callable[[int, int, int], StreamCallback]
+#: Makes the callback of a stream from its generation, samplerate (Hz), channels and device.
+CallbackFactory: TypeAlias = Callable[[int, int, int, Device], StreamCallback]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class StreamKeeper:
             commands = self._lifecycle.handle(StartAsked(), self._clock.now_ns())
         for command in commands:
             if isinstance(command, OpenStream):
-                self._open(command, self._devices_to_start_on)
+                self._open_at_start(command)
         _close_all_at_exit()
         _keepers.add(self)
         self._launch(self._supervise, "supervisor")
@@ -331,6 +331,13 @@ class StreamKeeper:
         log_event(_logger, level, change.reason, kind=self.config.kind, at_ceiling=change.at_ceiling)
         self._dispatch(RetuneAsked(change.reason))
 
+    def _open_at_start(self, command: OpenStream) -> None:
+        try:
+            self._open(command, self._devices_to_start_on)
+        except DeviceError:
+            if self.state is StreamState.CLOSED:
+                raise  # otherwise the device is waited for
+
     def _reopen(self, command: OpenStream) -> None:
         try:
             self._open(command, self._devices_to_go_on_with)
@@ -367,7 +374,7 @@ class StreamKeeper:
         refusal: DeviceError | None = None
         latency_s = self._latency.opens(device)
         for samplerate, channels in formats_to_try(config, device):
-            callback = self._make_callback(generation, samplerate, channels)
+            callback = self._make_callback(generation, samplerate, channels, device)
             if command.on_trial:
                 callback.hold()
             request = StreamRequest(
@@ -402,9 +409,12 @@ class StreamKeeper:
 
     def _devices_to_start_on(self) -> tuple[Device, ...]:
         device = find_on(self._host, self.config)
+        self._remember(device)
+        return (device,)
+
+    def _remember(self, device: Device) -> None:
         if self.config.device is not None:
             self._asked = (device.name, device.host_api)
-        return (device,)
 
     def _devices_to_go_on_with(self) -> tuple[Device, ...]:
         """The device that was asked for, if it is in the list, and the default one, best first.
@@ -415,6 +425,10 @@ class StreamKeeper:
         renewed = self._host.refresh()
         devices = self._host.devices()
         kind = self.config.kind
+        if self.config.device is not None and self._asked is None:  # waited for since the start
+            asked = select_device(devices, self.config.device, kind)
+            self._remember(asked)
+            return (asked,)
         usable = [device for device in devices if device.channels(kind)]
         found = [device for device in usable if (device.name, device.host_api) == self._asked]
         try:

@@ -73,7 +73,11 @@ class DeviceError(SottovoceError):
 
 
 class DeviceNotFoundError(DeviceError, LookupError):
-    """No such device, or no device at all."""
+    """No such device, or no device at all; ``fitting`` is how many fit where one was meant."""
+
+    def __init__(self, message: str, *, fitting: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.fitting = fitting
 
 
 class DeviceLostError(DeviceError):
