@@ -18,8 +18,9 @@ NS = 1_000_000_000
 _SHARED = (
     "frames", "generation_mismatches", "shape_mismatches", "errors", "resample_errors", "scrubbed_samples",
     "pa_input_underflows", "pa_input_overflows", "pa_output_underflows", "pa_output_overflows", "pa_priming_blocks",
+    "late_blocks",
 )  # fmt: skip
-_OUTPUT = ("underruns", "starvations", "idle_blocks", "overlaps")
+_OUTPUT = ("underruns", "starvations", "idle_blocks", "held_blocks", "overlaps")
 _INPUT = ("overruns", "overrun_frames")
 
 #: A tenth of a percent of a block of 256 frames at 48 kHz, and two outliers.

@@ -16,6 +16,7 @@ from sottovoce import __version__
 from sottovoce.app import cli as cli_module
 from sottovoce.app.context import AppContext, setting_option
 from sottovoce.app.exit_codes import ExitCode, exit_code_of
+from sottovoce.app.logs import LastMessages
 from sottovoce.core import errors
 from tests.app.conftest import Result
 
@@ -258,3 +259,18 @@ def test_without_its_packages_the_command_line_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.MISSING
     assert done.stderr == "error: the command line needs click: pip install 'sottovoce[offline]'\n"
+
+
+def test_messages_are_kept_off_the_screen_while_a_picture_is_there(
+    cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli("config", "show")  # starts the log
+    logger = logging.getLogger("sottovoce.probe")
+    with LastMessages(2) as messages:
+        for word in ("one", "two", "three"):
+            logger.warning(word)
+        logger.info("unimportant")
+    assert [line.partition(" ")[2] for line in messages.lines] == ["warning: probe: two", "warning: probe: three"]
+    assert capsys.readouterr().err == ""
+    logger.warning("four")
+    assert capsys.readouterr().err == "warning: probe: four\n"

@@ -23,10 +23,16 @@ STREAM = [
     *(f"counters.{name}" for name in (
         "blocks", "frames", "generation_mismatches", "shape_mismatches", "errors", "resample_errors",
         "scrubbed_samples", "pa_input_underflows", "pa_input_overflows", "pa_output_underflows",
-        "pa_output_overflows", "pa_priming_blocks",
+        "pa_output_overflows", "pa_priming_blocks", "late_blocks",
     )),
 ]  # fmt: skip
-PLAYBACK = ["counters.underruns", "counters.starvations", "counters.idle_blocks", "counters.overlaps"]
+PLAYBACK = [
+    "counters.underruns",
+    "counters.starvations",
+    "counters.idle_blocks",
+    "counters.held_blocks",
+    "counters.overlaps",
+]
 CAPTURE = ["counters.overruns", "counters.overrun_frames"]
 SOURCE = ["generation", "queued_s", "capacity_s", "played_s", "paused", "gain", "counters.starvations"]
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from pathlib import Path
@@ -95,7 +96,8 @@ class LastMessages(logging.Handler):
         return tuple(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        self._lines.append(f"{at} {self.format(record)}")
 
     def __enter__(self) -> Self:
         logger = logging.getLogger("sottovoce")

@@ -58,9 +58,11 @@ class DurationStats:
 class StreamReport:
     """A picture of a stream.
 
-    Counters go on over recreates: what was lost stays lost, and a device that comes and goes must not wipe it away.
-    Durations and intervals are those of the current stream alone: another device has another pace, and the gap between
-    two streams is no interval of either. ``recreate_reason`` is why the stream was last opened again, or is lost.
+    It is taken while the callback goes on: the figures of one duration are of the same moment, counters may be a block
+    apart. Counters go on over recreates: what was lost stays lost, and a device that comes and goes must not wipe it
+    away. Durations and intervals are those of the current stream alone: another device has another pace, and the gap
+    between two streams is no interval of either. ``recreate_reason`` is why the stream was last opened again, or is
+    lost.
     """
 
     state: StreamState

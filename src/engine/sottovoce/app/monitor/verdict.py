@@ -95,7 +95,7 @@ def _problems(growth: Growth, kind: str) -> Iterator[Problem]:
     if lost := growth.of("overrun_frames"):
         what = f"{lost} frames of the {NAMES[kind]} were lost: nobody read them in time"
         yield Problem(f"{kind}-overrun", Health.BAD, what, "read sooner, or hold more: a larger buffer")
-    yield from _flags(growth, kind)
+    yield from _gaps(growth, kind)
     if growth.now.latency.at_ceiling:
         what = f"the latency of the {NAMES[kind]} can grow no further, and blocks are still missed"
         yield Problem(f"{kind}-latency-ceiling", Health.WARNING, what, "a less busy machine, or another device")
@@ -158,11 +158,11 @@ def _late(growth: Growth, kind: str) -> Iterator[Problem]:
         yield Problem(f"{kind}-slow-block", Health.WARNING, what, mend)
 
 
-def _flags(growth: Growth, kind: str) -> Iterator[Problem]:
+def _gaps(growth: Growth, kind: str) -> Iterator[Problem]:
     flag = "pa_output_underflows" if kind == "output" else "pa_input_overflows"
-    if times := growth.of(flag):
-        what = f"the system was late for the {NAMES[kind]} {_times(times)}, as PortAudio says"
-        yield Problem(f"{kind}-flagged", Health.WARNING, what, 'audio.latency = "high", or a less busy machine')
+    if times := max(growth.of("late_blocks"), growth.of(flag)):  # two witnesses of the same
+        what = f"blocks of the {NAMES[kind]} came too late {_times(times)}: gaps in the sound"
+        yield Problem(f"{kind}-gaps", Health.WARNING, what, 'audio.latency = "auto" or "high", or a less busy machine')
 
 
 def _levels(highest_dbfs: float, report: StreamReport, kind: str, apart_s: float) -> Iterator[Problem]:

@@ -59,14 +59,16 @@ _ALSO = {
     "scrubbed_samples": "yellow",
     "generation_mismatches": "yellow",
     "overlaps": "red",
+    "late_blocks": "yellow",
     "pa_output_underflows": "yellow",
     "pa_output_overflows": "yellow",
     "pa_input_underflows": "yellow",
     "pa_input_overflows": "yellow",
+    "held_blocks": "",
     "idle_blocks": "",
     "blocks": "",
 }
-_PLAIN = {"idle_blocks", "blocks"}
+_PLAIN = {"held_blocks", "idle_blocks", "blocks"}
 
 
 def picture(scene: Scene, width: int, height: int | None = None, *, unicode: bool = True) -> RenderableType:
