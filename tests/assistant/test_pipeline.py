@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from sottovoce.assistant import notices
+from sottovoce.assistant.controls import MOST_GAIN_DB, Advance, Control
 from sottovoce.assistant.messages import SpeakerKind
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.core.types import Mono
@@ -48,6 +49,7 @@ class Session:
         own: tuple[int, ...] = (),
         queue: int = 8,
         pausing: bool = False,
+        advance: Advance = "auto",
     ) -> None:
         self.input = ScriptedInput(realtime=not lossless)
         self.output = output or SteppedOutput()
@@ -71,7 +73,7 @@ class Session:
             self.synthesizer,
             self.output,
         )
-        settings = PipelineSettings(lossless=lossless, pause_s=0.1, segment_queue=queue)
+        settings = PipelineSettings(lossless=lossless, pause_s=0.1, segment_queue=queue, advance=advance)
         self.pipeline = Pipeline(parts, settings, self.seen)
 
     def outcomes(self) -> list[tuple[int, str]]:
@@ -348,3 +350,90 @@ def test_close_in_the_middle_of_a_speculation_leaves_nothing() -> None:
         session.seen.wait_for(notices.ThesisForeseen, 3)
     assert [notice.taken for notice in session.seen.of(notices.SpeculationEnded)] == [False]  # type: ignore[union-attr]
     assert not session.seen.of(notices.TurnEnded)
+
+
+def hear(session: Session, output: SteppedOutput, frames_s: float, written_s: float) -> None:
+    assert output.wait_written(written_s)
+    output.play(frames_s)
+
+
+def test_next_leaves_the_thesis_that_sounds_and_previous_and_repeat_go_back() -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        hear(session, output, 0.2, 1.4)
+        session.seen.wait_for(notices.ThesisStarted)
+        session.pipeline.control(Control.NEXT)
+        cut = session.seen.wait_for(notices.ThesisCut)[0]
+        assert (cut.thesis.text, cut.heard_s) == ("aaaa", pytest.approx(0.2))  # type: ignore[union-attr]
+        hear(session, output, 0.4, 0.9)
+        session.seen.wait_for(notices.ThesisSpoken)
+        assert session.spoken() == ["bbbb"]
+        output.play(0.3)
+        session.seen.wait_for(notices.ThesisStarted, 3)
+        session.pipeline.control(Control.PREVIOUS)
+        session.seen.wait_for(notices.ThesisCut, 2)
+        hear(session, output, 2.0, 0.9)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.spoken() == ["bbbb", "bbbb", "cccc"]
+        flushes = output.generation
+        session.pipeline.control(Control.REPEAT)
+        assert output.wait_generation(flushes + 1)
+        assert output.wait_written(0.4)
+        output.play(1.0)
+        assert output.written_s == pytest.approx(0.4)
+    assert session.outcomes() == [(1, "spoken")]
+    assert session.spoken() == ["bbbb", "bbbb", "cccc"]
+
+
+def test_next_beyond_the_last_thesis_ends_the_turn() -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(3)
+        hear(session, output, 0.1, 0.2)
+        session.seen.wait_for(notices.ThesisStarted)
+        session.pipeline.control(Control.NEXT)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.outcomes() == [(1, "spoken")]
+
+
+def test_wearer_moves_on_where_nothing_else_does() -> None:
+    with running(Session(advance="manual")) as session:
+        session.input.say(1)
+        for count, text in enumerate(["aaaa", "bbbb", "cccc"], 1):
+            session.seen.wait_for(notices.ThesisSpoken, count)
+            assert session.spoken()[-1] == text
+            assert not session.seen.of(notices.TurnEnded) or count == 3
+            session.pipeline.control(Control.NEXT)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.outcomes() == [(1, "spoken")]
+
+
+def test_stop_silences_what_is_in_flight() -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        hear(session, output, 0.2, 1.4)
+        session.seen.wait_for(notices.ThesisStarted)
+        flushes = output.generation
+        session.pipeline.control(Control.STOP)
+        session.seen.wait_for(notices.TurnEnded)
+        assert session.outcomes() == [(1, "stopped")]
+        assert output.generation > flushes
+
+
+def test_voice_is_paused_made_louder_and_goes_on_with_a_new_answer() -> None:
+    output = SteppedOutput(instant=False)
+    with running(Session(output=output)) as session:
+        session.input.say(1)
+        hear(session, output, 0.2, 1.4)
+        session.pipeline.control(Control.PAUSE)
+        assert output.paused
+        for _ in range(9):
+            session.pipeline.control(Control.LOUDER)
+        assert output.gain == pytest.approx(10 ** (MOST_GAIN_DB / 20))
+        session.input.say(3)
+        session.seen.wait_for(notices.TurnEnded)
+        changes = session.seen.of(notices.VoiceChanged)
+        assert [change.paused for change in changes] == [True] * 10 + [False]  # type: ignore[union-attr]
+        assert not output.paused

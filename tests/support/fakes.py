@@ -197,6 +197,8 @@ class SteppedOutput:
         self._played = 0
         self._first_ns = 0
         self.log: list[tuple[int, int]] = []
+        self.paused = False
+        self.gain = 1.0
 
     @property
     def played_s(self) -> float:
@@ -212,6 +214,15 @@ class SteppedOutput:
     def written_s(self) -> float:
         with self._condition:
             return self._written / SAMPLERATE
+
+    @property
+    def generation(self) -> int:
+        with self._condition:
+            return self._generation
+
+    def wait_generation(self, generation: int) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: self._generation >= generation, 10.0)
 
     def wait_written(self, seconds: float) -> bool:
         with self._condition:
@@ -242,6 +253,15 @@ class SteppedOutput:
             return len(x)
 
     def end(self, generation: int | None = None) -> None: ...
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
+        self.gain = gain
 
     def flush(self) -> int:
         with self._condition:

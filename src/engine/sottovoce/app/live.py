@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from sottovoce.app.context import AppContext, setting_option
+from sottovoce.app.keys import HELP, Keys
 from sottovoce.app.terminal import end_on_terminate
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ class LiveSession:
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
             pipeline, screen = self._connect(recorder, backends, voice, kept)
             self.ready = True
-            self._greet(recorder, player)
+            keys = Keys()
+            self._greet(recorder, player, keys)
             stack.enter_context(screen)
             stack.enter_context(running(app, pipeline))
-            with suppress(KeyboardInterrupt):
-                wait_until_done(pipeline)
+            with suppress(KeyboardInterrupt), keys:
+                wait_until_done(pipeline, keys)
 
     def _connect(
         self, recorder: Recorder, backends: Backends, voice: PlayerSource, kept: Kept
@@ -81,7 +83,9 @@ class LiveSession:
         observers = (screen, *kept.observers)
         return make_pipeline(self._app.config, backends, ear, voice, observers, lossless=False), screen
 
-    def _greet(self, recorder: Recorder, player: Player) -> None:
+    def _greet(self, recorder: Recorder, player: Player, keys: Keys) -> None:
         heard, spoken = recorder.snapshot_state().stream, player.snapshot_state().stream
         said = f"Listening to {heard.device!r}, speaking to {spoken.device!r}. Ctrl-C ends."
+        if keys.available:
+            said += f" {HELP}"
         self._app.console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from sottovoce.app.context import AppContext
 from sottovoce.app.inputs import KeptInput
 from sottovoce.app.journal import Journal
+from sottovoce.app.keys import Keys, controls_of
 from sottovoce.app.settings import Config
 from sottovoce.app.wiring import EAR_SAMPLERATE, Backends, open_backends
 from sottovoce.assistant.pipeline import Pipeline
@@ -128,7 +129,21 @@ def running(app: AppContext, pipeline: Pipeline) -> Iterator[None]:
             warn(app, f"still busy at the end: {', '.join(hanging)}")
 
 
-def wait_until_done(pipeline: Pipeline) -> None:
-    """Wait until the input has ended and all of it is answered; Ctrl-C ends it."""
-    while not pipeline.wait(WAKE_EVERY_S):
-        pass
+def wait_until_done(pipeline: Pipeline, keys: Keys | None = None) -> None:
+    """Wait until the input has ended and all of it is answered; Ctrl-C ends it, and so does the key q.
+
+    Parameters
+    ----------
+    keys : Keys, optional
+        Of the wearer, done as they are pressed.
+    """
+    if keys is None:
+        while not pipeline.wait(WAKE_EVERY_S):
+            pass
+        return
+    while not pipeline.wait(0.0):
+        pressed = keys.wait(WAKE_EVERY_S)
+        if "q" in pressed:
+            return
+        for control in controls_of(pressed):
+            pipeline.control(control)

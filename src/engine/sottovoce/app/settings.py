@@ -299,6 +299,10 @@ class TurnSettings(Section):
         "or to its answer and speech, which are thrown away if speech goes on. Nothing of it is heard before the "
         'question is over. "transcript" calls no language model in vain.',
     )
+    advance: Literal["auto", "manual"] = Field(
+        default="auto",
+        description='Whether the next thesis follows by itself ("auto"), or when you ask for it ("manual": press n).',
+    )
     pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
 
 

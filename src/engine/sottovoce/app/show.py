@@ -107,6 +107,10 @@ class Screen:
         doing = "hearing somebody" if self.view.speaking else self._status
         style = "bold red" if self.view.speaking else "red"
         status = Text.assemble((f"{dot} ", style), doing, (f"  {clock_time(self.view.heard_s)}", "dim"))
+        if self.view.paused:
+            status.append("  paused", "bold yellow")
+        if self.view.gain_db:
+            status.append(f"  {self.view.gain_db:+.0f} dB", "dim")
         turns = [self._turn(turn) for turn in self.view.open_turns]
         return Group(*turns, *self._provisional(), status)
 
@@ -127,6 +131,8 @@ class Screen:
             rows.append(Text("      nothing in the notes about this", style="dim"))
         elif turn.outcome == "failed":
             rows.append(Text(f"      no answer: {turn.detail}", style="red"))
+        elif turn.outcome == "stopped":
+            rows.append(Text("      stopped", style="yellow"))
         elif turn.outcome in ("interrupted", "superseded"):
             rows.append(Text(f"      {turn.outcome} by the next question", style="yellow"))
         if turn.times is not None and self._realtime and turn.times.total_ms is not None:

@@ -67,6 +67,8 @@ class SessionView:
         Whether somebody speaks now.
     provisional : Provisional or None
         A question that may not be over yet, and the theses that it would have.
+    paused, gain_db : bool, float
+        What the wearer has done to the voice: held it, made it louder or quieter than it was set.
     hits, misses : int
         How often such a question proved to be over, and how often it went on.
     """
@@ -75,6 +77,8 @@ class SessionView:
     heard_s: float = 0.0
     speaking: bool = False
     provisional: Provisional | None = None
+    paused: bool = False
+    gain_db: float = 0.0
     hits: int = 0
     misses: int = 0
     dropped: int = 0
@@ -91,6 +95,8 @@ class SessionView:
     def apply(self, notice: Notice) -> TurnView | IgnoredUtterance | None:
         """Take one notice; returns the turn or the utterance that is settled by it."""
         match notice:
+            case notices.VoiceChanged(paused, gain_db):
+                self.paused, self.gain_db = paused, gain_db
             case notices.SpeechBegan():
                 self.speaking = True
             case notices.SpeechEnded():

@@ -229,6 +229,8 @@ def make_pipeline(
         synthesis_threads=config.tts.workers,
         pause_s=config.turn.pause_between_theses_ms / 1000,
         speculate=speculate,
+        advance="auto" if lossless else config.turn.advance,
+        gain_db=config.audio.playback_gain_db,
     )
 
     def observe(notice: Notice) -> None:

@@ -15,7 +15,7 @@ from sottovoce.metrics.stages import Stage
 SpeakerKind: TypeAlias = Literal["own", "other", "unsure"]
 
 #: How a turn ended.
-Outcome: TypeAlias = Literal["spoken", "interrupted", "superseded", "no answer", "failed", "closed"]
+Outcome: TypeAlias = Literal["spoken", "interrupted", "superseded", "stopped", "no answer", "failed", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,11 @@ class NarrationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The wearer wants no more of what is in flight."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputEnded:
     """No more segments will come."""
 
@@ -132,7 +137,7 @@ class Closing:
 
 
 TurnEvent: TypeAlias = (
-    Heard | SegmentSettled | SpeechWentOn | ThesisMade | AnswerEnded | NarrationEnded | InputEnded | Closing
+    Heard | SegmentSettled | SpeechWentOn | ThesisMade | AnswerEnded | NarrationEnded | StopAsked | InputEnded | Closing
 )
 
 

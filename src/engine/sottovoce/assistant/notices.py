@@ -112,6 +112,14 @@ class ThesisFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceChanged:
+    """The wearer has paused the voice or let it go on, or made it louder or quieter (dB over what was set first)."""
+
+    paused: bool
+    gain_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class StageReached:
     """A stage of a turn, at ``at_ns`` on the session's clock."""
 
@@ -159,6 +167,7 @@ Notice: TypeAlias = (
     | ThesisSpoken
     | ThesisCut
     | ThesisFailed
+    | VoiceChanged
     | StageReached
     | TurnEnded
     | BackendFailed

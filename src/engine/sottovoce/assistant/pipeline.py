@@ -23,6 +23,7 @@ from typing import TypeAlias, assert_never, get_args
 
 from sottovoce.assistant import messages, notices
 from sottovoce.assistant.context import DialogueContext
+from sottovoce.assistant.controls import GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB, Advance, Control
 from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
 from sottovoce.assistant.endpoint import reads_finished
 from sottovoce.assistant.messages import TurnCommand, TurnEvent
@@ -38,6 +39,7 @@ from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.queues import BoundedQueue, WhenFull
 from sottovoce.core.threads import ThreadGroup
+from sottovoce.core.units import db_to_gain
 from sottovoce.metrics.stages import Stage, TurnRecorder
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.llm.base import Generator, Question
@@ -83,6 +85,10 @@ class PipelineSettings:
         Theses synthesised at once.
     pause_s : float
         Silence between two theses.
+    advance : {"auto", "manual"}
+        Whether the next thesis follows by itself, or when :meth:`Pipeline.control` asks for it.
+    gain_db : float
+        Loudness of the voice output at first, as it was set by whoever made it.
     speculate : {"off", "transcript", "answer"}
         How far a question is worked on before it is known to be over; "off" where nothing may be dropped.
     """
@@ -93,7 +99,38 @@ class PipelineSettings:
     segment_queue: int = 8
     synthesis_threads: int = 3
     pause_s: float = 0.25
+    advance: Advance = "auto"
+    gain_db: float = 0.0
     speculate: Speculate = "answer"
+
+
+class _Voice:
+    """How the voice output is held and how loud it is."""
+
+    def __init__(self, output: VoiceOutput, gain_db: float) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._first_db = self._gain_db = gain_db
+        self.paused = False
+
+    def hold(self, paused: bool) -> notices.VoiceChanged:
+        with self._lock:
+            if paused != self.paused:
+                self.paused = paused
+                if paused:
+                    self._output.pause()
+                else:
+                    self._output.resume()
+            return self._changed()
+
+    def step(self, step_db: float) -> notices.VoiceChanged:
+        with self._lock:
+            self._gain_db = min(max(self._gain_db + step_db, LEAST_GAIN_DB), MOST_GAIN_DB)
+            self._output.set_gain(db_to_gain(self._gain_db))
+            return self._changed()
+
+    def _changed(self) -> notices.VoiceChanged:
+        return notices.VoiceChanged(self.paused, self._gain_db - self._first_db)
 
 
 class Pipeline:
@@ -145,8 +182,9 @@ class Pipeline:
         self._thinker = Thinker(parts.generator, self._post, clock)
         self._pool = SynthesisPool(parts.synthesizer, capacity, self._post, clock)
         self._narrator = Narrator(
-            parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock
+            parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock, settings.advance
         )
+        self._voice = _Voice(parts.output, settings.gain_db)
 
     @property
     def stale_events(self) -> int:
@@ -191,6 +229,21 @@ class Pipeline:
         # last, so that what the narrator has to say of a thesis cut short still reaches the observer
         self._inbox.close()
         return alive + self._coordinator.join(max(0.1, deadline - time.monotonic()))
+
+    def control(self, control: Control) -> None:
+        """Do what the wearer asks for, from any thread and at once."""
+        match control:
+            case Control.STOP:
+                self._post(messages.StopAsked())
+            case Control.NEXT | Control.PREVIOUS | Control.REPEAT:
+                self._post(self._voice.hold(False))
+                self._narrator.move(control)
+            case Control.PAUSE:
+                self._post(self._voice.hold(not self._voice.paused))
+            case Control.LOUDER | Control.QUIETER:
+                self._post(self._voice.step(GAIN_STEP_DB if control is Control.LOUDER else -GAIN_STEP_DB))
+            case _:
+                assert_never(control)
 
     def _post(self, item: _Posted) -> None:
         self._inbox.put(item)
@@ -257,6 +310,8 @@ class Pipeline:
             case messages.Abandon(generation):
                 self._abandon(generation)
             case messages.DropOlderSegments(number):
+                if self._voice.paused:  # there is a new answer
+                    self._observer(self._voice.hold(False))
                 for dropped in self._transcribers.drop_older(number):
                     self._note(dropped)
             case messages.Ignore(utterance, reason):

@@ -61,6 +61,18 @@ class VoiceOutput(Protocol):
         """Fade out what sounds, drop what is queued; returns the new generation."""
         ...
 
+    def pause(self) -> None:
+        """Fade out and hold still; what is queued stays."""
+        ...
+
+    def resume(self) -> None:
+        """Go on where it was paused."""
+        ...
+
+    def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
+        """Move to another linear gain."""
+        ...
+
     def drain(self, timeout_s: float | None = None, cancel: CancelToken | None = None) -> bool:
         """Wait until all that is queued has been heard; False if it has not in ``timeout_s``."""
         ...

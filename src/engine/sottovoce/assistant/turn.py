@@ -37,6 +37,7 @@ from sottovoce.assistant.messages import (
     SegmentSettled,
     Speak,
     SpeechWentOn,
+    StopAsked,
     Take,
     TakeNext,
     Thesis,
@@ -152,6 +153,8 @@ class TurnMachine:
                 commands = self._answer_ended(generation, error)
             case NarrationEnded(generation, heard):
                 commands = self._narration_ended(generation, heard)
+            case StopAsked():
+                commands = self._give_up(tuple(g for g, turn in self._turns.items() if not turn.held), "stopped")
             case InputEnded():
                 self._input_ended = True
                 commands = []

@@ -26,6 +26,9 @@ LOOK_S = 0.1
 #: How long `--once` looks, in seconds: long enough to tell a silent microphone.
 ONCE_S = 1.5
 
+#: What is said of the keys.
+KEYS_HELP = "q quits, c clears peaks"
+
 #: Messages of the engine that stay in sight.
 MESSAGES = 3
 
@@ -115,8 +118,8 @@ class Monitor:
 
     def run(self) -> ExitCode:
         """Open everything, and watch until it ends by itself or somebody ends it."""
+        from sottovoce.app.keys import Keys
         from sottovoce.app.logs import LastMessages
-        from sottovoce.app.monitor.keys import HELP, Keys
         from sottovoce.app.monitor.scene import Watcher
         from sottovoce.app.monitor.shows import choose_show, draws_live
         from sottovoce.app.monitor.verdict import Health
@@ -129,7 +132,7 @@ class Monitor:
             messages = LastMessages(MESSAGES)
             if live:
                 stack.enter_context(messages)
-            told = HELP if keys.available else "Ctrl-C quits"
+            told = KEYS_HELP if keys.available else "Ctrl-C quits"
             watcher = Watcher(options.playing, told if live else "")
             show = stack.enter_context(choose_show(app.console, options))
             self.ready = True

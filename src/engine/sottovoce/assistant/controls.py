@@ -1,0 +1,24 @@
+"""What the wearer can ask for while theses are spoken."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+#: What moves on to the next thesis: the end of the one before, or only the wearer.
+Advance: TypeAlias = Literal["auto", "manual"]
+
+#: Loudness (dB) of one step, and how far it goes.
+GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB = 3.0, -60.0, 12.0
+
+
+class Control(StrEnum):
+    """A wish of the wearer, carried out at once."""
+
+    NEXT = "next"  #: leave the thesis that sounds, go on with the next
+    PREVIOUS = "previous"  #: go back to the one before
+    REPEAT = "repeat"  #: the one that sounds, or sounded last, from its beginning
+    PAUSE = "pause"  #: hold still; once more: go on
+    LOUDER = "louder"
+    QUIETER = "quieter"
+    STOP = "stop"  #: no more of this answer
