@@ -115,15 +115,16 @@ typedef struct {
     int64_t from_period, from_rest, last_period, last_rest;
 } span;
 
-/* Some occurrences of a group: periods first, first + 1 ... */
+/* Some occurrences of a group: periods first, first + every ... */
 typedef struct {
     const sv_group *group;
-    int64_t first, count;
+    int64_t first, count, every;
 } run;
 
 static run run_of(const span *span, const sv_group *group) {
     run run;
     run.group = group;
+    run.every = 1;
     run.first = span->from_period + (group->start + group->high < span->from_rest);
     run.count = span->last_period - (group->start + group->low > span->last_rest) - run.first + 1;
     return run;
@@ -144,8 +145,8 @@ static void place_part(const span *span, const run *run, int64_t start, const fl
 
 /* `count` columns of a run, `width` channels each; all but the first and the last of a span are whole. */
 static void place(const span *span, const run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
-    const int64_t outs = span->stream->plan.outs, end = span->to - span->from;
-    int64_t start = run->first * outs + run->group->start - span->from;
+    const int64_t outs = run->every * span->stream->plan.outs, end = span->to - span->from;
+    int64_t start = run->first * span->stream->plan.outs + run->group->start - span->from;
     const int all_channels = (uint32_t)width == span->stream->channels && run->group->low == 0;
     while (count > 0) {
         if (!all_channels || start < 0 || start + SV_LANES > end) {
@@ -164,36 +165,65 @@ static void place(const span *span, const run *run, int64_t count, const float *
     }
 }
 
-static const char *input_of(const span *span, const run *run, uint32_t channel) {
+/* Where the first row's input is of the first occurrence, in frames of the stream. */
+static int64_t input_of(const span *span, const run *run) {
+    return run->first * span->stream->plan.ins + run->group->input;
+}
+
+static const char *samples_of(const span *span, const run *run, uint32_t channel) {
     const sv_polyphase *stream = span->stream;
-    const int64_t frame = run->first * stream->plan.ins + run->group->input - stream->first;
+    const int64_t frame = input_of(span, run) - stream->first;
     return stream->buffer + (size_t)(frame * stream->channels + channel) * item_size(stream);
 }
 
-/* One tile of the next `ahead` columns of `a` and the next `back` ones of `b`; both move on. */
-static void make_tile(const span *span, run *a, int64_t ahead, run *b, int64_t back, uint32_t channel, int width) {
+static const char *panel_of(const span *span, const run *run) {
+    const sv_plan *plan = &span->stream->plan;
+    const uint32_t g = (uint32_t)(run->group - plan->group), panel = g < plan->panels ? g : plan->groups - 1 - g;
+    return (const char *)plan->table + (size_t)panel * plan->half * 2 * SV_LANES * item_size(span->stream);
+}
+
+/* The next columns of a run leave it for their places. */
+static const float *pass(const span *span, run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
+    place(span, run, count, lanes, channel, width);
+    run->first += count * run->every;
+    run->count -= count;
+    return lanes + count * width * SV_LANES;
+}
+
+/* The runs that a tile takes columns from: `b` and `b2` of the group mirrored to that of `a` and `a2`, or none; `a2`
+ * and `b2` of the tile's mate, or none. */
+typedef struct {
+    run *a, *b, *a2, *b2;
+} sources;
+
+/* One tile, or a pair of them, of the next `ahead` columns of `a` and the next `back` ones of `b`. */
+static void make_tile(const span *span, const sources *from, int64_t ahead, int64_t back, uint32_t channel, int width) {
     SV_ALIGNED float lanes[SV_MAX_COLUMNS * SV_LANES];
     const sv_plan *plan = &span->stream->plan;
-    const uint32_t g = (uint32_t)(a->group - plan->group), panel = g < plan->panels ? g : plan->groups - 1 - g;
     const ptrdiff_t channels = (ptrdiff_t)span->stream->channels;
+    const float *next = lanes;
     sv_tile tile;
-    tile.panel = (const char *)plan->table + panel * (plan->bytes / plan->panels);
+    tile.panel = panel_of(span, from->a);
     tile.half = plan->half;
-    tile.ahead = input_of(span, a, channel);
-    tile.back = back ? input_of(span, b, channel) : NULL;
-    tile.step = a->group->mirrored ? -channels : channels;
-    tile.column = (ptrdiff_t)plan->ins * channels;
+    tile.ahead = samples_of(span, from->a, channel);
+    tile.back = back ? samples_of(span, from->b, channel) : NULL;
+    tile.step = from->a->group->mirrored ? -channels : channels;
+    tile.column = (ptrdiff_t)(from->a->every * plan->ins) * channels;
     tile.ahead_count = (int)ahead;
     tile.back_count = (int)back;
     tile.width = width;
-    (plan->wide ? span->kernels->tile_wide : span->kernels->tile)(&tile, lanes);
-    place(span, a, ahead, lanes, channel, width);
-    a->first += ahead;
-    a->count -= ahead;
-    if (back == 0) return;
-    place(span, b, back, lanes + ahead * width * SV_LANES, channel, width);
-    b->first += back;
-    b->count -= back;
+    if (from->a2 != NULL) {
+        tile.second = panel_of(span, from->a2);
+        tile.lag = (size_t)llabs(input_of(span, from->a2) - input_of(span, from->a));
+        span->kernels->pair(&tile, lanes);
+    } else {
+        (plan->wide ? span->kernels->tile_wide : span->kernels->tile)(&tile, lanes);
+    }
+    next = pass(span, from->a, ahead, next, channel, width);
+    if (back) next = pass(span, from->b, back, next, channel, width);
+    if (from->a2 == NULL) return;
+    next = pass(span, from->a2, ahead, next, channel, width);
+    if (back) pass(span, from->b2, back, next, channel, width);
 }
 
 /* Parts of at most `most`; most often one, and divisions are what takes time here. */
@@ -202,37 +232,81 @@ static int64_t parts_of(int64_t count, int64_t most) { return count <= most ? 1 
 /* The first of so many parts as equal as can be. */
 static int64_t part_of(int64_t count, int64_t parts) { return parts == 1 ? count : (count + parts - 1) / parts; }
 
-/* All of a run in as few tiles as hold it, of sizes as equal as can be. */
-static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel, int width) {
-    if (a->count <= 0) return;
-    for (int64_t tiles = parts_of(a->count, most); tiles > 0; tiles--)
-        make_tile(span, a, part_of(a->count, tiles), NULL, 0, channel, width);
+/* Every other column of a run in one tile, those between in its mate: inputs a period apart are shared. */
+static void make_halves(const span *span, run *a, int64_t count, uint32_t channel, int width) {
+    run even = *a, odd = *a;
+    const sources from = {&even, NULL, &odd, NULL};
+    even.every = odd.every = 2;
+    odd.first += 1;
+    make_tile(span, &from, count / 2, 0, channel, width);
+    a->first += count;
+    a->count -= count;
 }
 
-/* Two runs of one panel, which then is loaded once for both; what cannot be shared stays in the runs. */
-static void make_shared_tiles(const span *span, run *a, run *b, int64_t most, uint32_t channel, int width) {
-    if (a->count <= 0 || b->count <= 0) return;
-    for (int64_t tiles = parts_of(a->count + b->count, most); tiles > 0; tiles--) {
-        const int64_t part = part_of(a->count + b->count, tiles);
-        const int64_t ahead = least(a->count, a->count > b->count ? (part + 1) / 2 : part / 2);
-        const int64_t back = least(least(b->count, part - ahead), ahead + 1);
-        if (back == 0 || ahead > back + 1) return;
-        make_tile(span, a, ahead, b, back, channel, width);
-        if (a->count == 0 || b->count == 0) return;
+/* All of a run in as few tiles as hold it, of sizes as equal as can be. */
+static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel, int width) {
+    const sources from = {a, NULL, NULL, NULL};
+    const int in_pairs = span->kernels->pair != NULL && !span->stream->plan.wide
+                         && span->stream->plan.ins <= span->stream->plan.half;
+    if (a->count <= 0) return;
+    for (int64_t tiles = parts_of(a->count, most); tiles > 0; tiles--) {
+        const int64_t part = part_of(a->count, tiles);
+        if (in_pairs && part % 2 == 0) {
+            make_halves(span, a, part, channel, width);
+        } else {
+            make_tile(span, &from, part, 0, channel, width);
+        }
     }
 }
+
+/* Runs of one panel share its tiles, as do those of a pair of panels, which are of the same periods; what cannot be shared
+ * stays in the runs. */
+static void make_shared_tiles(const span *span, const sources *from, int64_t most, uint32_t channel, int width) {
+    int64_t a = from->a->count, b = from->b->count;
+    if (most < 2 || a <= 0 || b <= 0) return;
+    for (int64_t tiles = parts_of(a + b, most); tiles > 0 && a > 0 && b > 0; tiles--) {
+        const int64_t part = part_of(a + b, tiles);
+        const int64_t ahead = least(a, a > b ? (part + 1) / 2 : part / 2);
+        const int64_t back = least(least(b, part - ahead), ahead + 1);
+        if (back == 0 || ahead > back + 1) return;
+        make_tile(span, from, ahead, back, channel, width);
+        a -= ahead;
+        b -= back;
+    }
+}
+
+static int are_of_same_periods(const run *a, const run *b) { return a->first == b->first && a->count == b->count; }
 
 static void make_groups(const span *span, uint32_t channel, int width) {
     const sv_plan *plan = &span->stream->plan;
     const int64_t most = (plan->wide ? span->kernels->columns_wide : span->kernels->columns) / width;
-    for (uint32_t g = 0; g < plan->panels; g++) {
-        const uint32_t mate = plan->groups - 1 - g;
-        run a = run_of(span, &plan->group[g]);
-        if (mate >= plan->panels) {
-            run b = run_of(span, &plan->group[mate]);
-            if (most > 1) make_shared_tiles(span, &a, &b, most, channel, width);
-            make_tiles(span, &b, most, channel, width);
+    const uint32_t mirrored = plan->groups - plan->panels; /* so many panels serve twice */
+    const int in_pairs = span->kernels->pair != NULL && !plan->wide;
+    uint32_t g = 0;
+    while (g < mirrored) {
+        const uint32_t panels = in_pairs && g + 1 < mirrored ? 2 : 1, mate = plan->groups - 1 - g;
+        run a[2], b[2];
+        for (uint32_t i = 0; i < panels; i++) {
+            a[i] = run_of(span, &plan->group[g + i]);
+            b[i] = run_of(span, &plan->group[mate - i]);
         }
+        /* Not where the span begins or ends in one of them: a column left over would take as long as three. And not many
+         * columns: those share the load of a panel as well as pairs share the inputs. */
+        if (panels == 2 && a[0].count + b[0].count <= most / 2 && are_of_same_periods(&a[0], &a[1])
+            && are_of_same_periods(&b[0], &b[1])) {
+            const sources both = {&a[0], &b[0], &a[1], &b[1]};
+            make_shared_tiles(span, &both, most / 2, channel, width);
+        }
+        for (uint32_t i = 0; i < panels; i++) {
+            const sources one = {&a[i], &b[i], NULL, NULL};
+            make_shared_tiles(span, &one, most, channel, width);
+            make_tiles(span, &a[i], most, channel, width);
+            make_tiles(span, &b[i], most, channel, width);
+        }
+        g += panels;
+    }
+    for (; g < plan->panels; g++) {
+        run a = run_of(span, &plan->group[g]);
         make_tiles(span, &a, most, channel, width);
     }
 }

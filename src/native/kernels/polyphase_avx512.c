@@ -1,4 +1,5 @@
-/* Compiled with AVX-512F allowed: twelve columns, both halves at once, inputs broadcast from memory by the FMA. */
+/* Compiled with AVX-512F allowed: twelve columns, both halves at once, inputs broadcast from memory by the FMA; or a pair
+ * of tiles whose inputs are loaded once for both: then not the loads but the arithmetic is what takes the time. */
 #include "kernels/polyphase_copy.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -33,6 +34,7 @@ SV_INLINE float double_total(__m512d *sum) {
 #define ACCUMULATORS 24
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
+#include "kernels/polyphase_pair.h"
 #include "kernels/polyphase_undef.h"
 
 #define REAL double
@@ -51,6 +53,6 @@ SV_INLINE float double_total(__m512d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx512 = {
-    "avx512", 12, 6, float_tile, double_tile, PLACE, float_blend, double_blend, take, take_wide,
+    "avx512", 12, 6, float_tile, double_tile, float_pair, PLACE, float_blend, double_blend, take, take_wide,
 };
 #endif

@@ -30,6 +30,11 @@ typedef struct {
     ptrdiff_t column;
     int ahead_count, back_count; /* they differ by at most 1 unless one is 0 */
     int width;                   /* 1 or 2 */
+
+    /* Of a pair of tiles: the second's panel (it may be the same one), and in how many of the first's rows the input is
+     * that of its own first row, 0..half. It has as many columns. */
+    const void *second;
+    size_t lag;
 } sv_tile;
 
 typedef struct {
@@ -40,6 +45,10 @@ typedef struct {
     /* out[column][channel][lane], forward columns first; panel and input are float, or double for the wide ones. */
     void (*tile)(const sv_tile *tile, float *out);
     void (*tile_wide)(const sv_tile *tile, float *out);
+
+    /* Two tiles that share most of their input, the second's columns after the first's; at most columns / 2 each. The
+     * bits are those of two tiles. NULL where it would not be faster. */
+    void (*pair)(const sv_tile *tile, float *out);
 
     /* Columns of lanes to their places, `stride` samples apart: [1 or 2 channels][lanes in order, or reversed]. */
     void (*place[2][2])(const float *lanes, float *out, ptrdiff_t stride, int count);
