@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from sottovoce.audio import priority
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.priority import PriorityGrant
 from tests.app.conftest import Result
+from tests.audio.fakes import make_device
 
 Cli = Callable[..., Result]
 
@@ -200,3 +202,16 @@ def test_the_way_into_portaudio_is_shown(cli: Cli, way: str) -> None:
     found = examine(cli, "--set", f"audio.portaudio={way}")[1]["PortAudio"]
     assert found["detail"].endswith(f"streams opened by {way}") or found["state"] == "warning"
     choose_way("auto")
+
+
+def test_microphone_that_spoils_the_earpiece_comes_with_another_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    headset = make_device(0, "AirPods Pro", default=True)
+    desk = dataclasses.replace(make_device(1, "desk microphone"), output_channels=0)
+    monkeypatch.setattr("sottovoce.audio.devices.list_devices", lambda: (headset, desk))
+    _, found = examine(cli)
+    microphone = found["microphone"]
+    assert (microphone["state"], found["earpiece"]["state"]) == ("warning", "ok")
+    assert "'AirPods Pro' falls to telephone quality" in microphone["detail"]
+    assert microphone["mend"] == "set audio.input to another microphone: 'desk microphone'"
+    _, found = examine(cli, "--set", "audio.input=desk microphone")
+    assert found["microphone"]["state"] == "ok"

@@ -321,7 +321,7 @@ def test_starving_device_is_opened_with_more_latency_and_that_is_no_loss(
     latency = keeper.report().latency
     assert (latency.tuned, latency.asked_s, latency.grown) == (True, asked[-1], 3)
     assert keeper.report().recreates == 3
-    assert "latency 20.0 to 40.0 ms: the device starves" in caplog.records[0].message
+    assert "latency changed kind=output old_ms=20.0 new_ms=40.0 at_ceiling=False" in caplog.records[0].message
     assert not [record for record in caplog.records if "lost" in record.message or "too often" in record.message]
 
 
@@ -414,3 +414,18 @@ def test_name_that_fits_several_devices_is_an_error_and_not_waited_for(bench: Be
     keeper = bench.keeper(device="headset", wait_for_device=True)
     with pytest.raises(DeviceNotFoundError, match="2 output devices fit"):
         negotiate(bench.host, keeper.config)
+
+
+@pytest.mark.usefixtures("quick_tuner")
+def test_capture_comes_back_once_it_is_quiet(bench: Bench) -> None:
+    config = StreamConfig("input", 48000, 1, latency="auto")
+    keeper = StreamKeeper(config, bench.make, bench.host)
+    bench.keepers.append(keeper)
+    keeper.start()
+    bench.callbacks[-1].deepest_ns = 30_000_000
+    bench.callbacks[-1].counted = {"blocks": 100, "late_blocks": 3}
+    wait_for(lambda: runs(keeper, 2))
+    grown_s = bench.host.streams[1].request.latency_s
+    bench.callbacks[1].peak = 0.001
+    wait_for(lambda: runs(keeper, 3))
+    assert bench.host.streams[2].request.latency_s < grown_s

@@ -6,7 +6,7 @@ import os
 import platform
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ from sottovoce.core.errors import (
 if TYPE_CHECKING:
     from sottovoce.app.config import Loaded
     from sottovoce.app.settings import Config
+    from sottovoce.audio.bluetooth import TelephoneQuality
+    from sottovoce.audio.host import Device
 
 State = Literal["ok", "warning", "missing"]
 
@@ -186,7 +188,23 @@ def _device(name: str, config: Config, kind: Literal["input", "output"]) -> Chec
     except DeviceError as error:
         return Check(name, "warning", f"not looked for without PortAudio; {needs}", _portaudio_mend(error.hint))
     channels = device.channels(kind)
-    return Check(name, "ok", f"{device.name}, {device.default_samplerate} Hz, {channels} channels")
+    detail = f"{device.name}, {device.default_samplerate} Hz, {channels} channels"
+    telephone = _telephone(devices, device.name, config) if kind == "input" else None
+    if telephone is not None:
+        return Check(name, "warning", f"{detail}; {telephone.problem}", telephone.advice)
+    return Check(name, "ok", detail)
+
+
+def _telephone(devices: Sequence[Device], microphone: str, config: Config) -> TelephoneQuality | None:
+    """Whether the microphone takes, or will take, the quality of the earpiece."""
+    from sottovoce.audio.bluetooth import telephone_quality
+    from sottovoce.audio.devices import select_device
+
+    try:
+        earpiece = select_device(devices, config.audio.output, "output").name
+    except DeviceNotFoundError:
+        return None
+    return telephone_quality((), devices, microphone, earpiece) or telephone_quality(devices, (), microphone, earpiece)
 
 
 def _vad(name: str, config: Config) -> Check:

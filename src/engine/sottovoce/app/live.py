@@ -84,8 +84,16 @@ class LiveSession:
         return make_pipeline(self._app.config, backends, ear, voice, observers, lossless=False), screen
 
     def _greet(self, recorder: Recorder, player: Player, keys: Keys) -> None:
-        heard, spoken = recorder.snapshot_state().stream, player.snapshot_state().stream
-        said = f"Listening to {heard.device!r}, speaking to {spoken.device!r}. Ctrl-C ends."
+        from sottovoce.audio.afresh import check_headset
+
+        console = self._app.console
+        heard, spoken = recorder.snapshot_state().stream.device, player.snapshot_state().stream.device
+        listening = f"Listening to {heard!r}" if heard else "Waiting for the microphone"
+        speaking = f"speaking to {spoken!r}" if spoken else "waiting for the earpiece"
+        said = f"{listening}, {speaking}. Ctrl-C ends."
         if keys.available:
             said += f" {HELP}"
-        self._app.console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
+        console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
+        telephone = check_headset(heard, spoken) if heard and spoken else None
+        if telephone is not None:
+            console.print(Text(f"{telephone.problem}; {telephone.advice}.", "yellow"), soft_wrap=True)

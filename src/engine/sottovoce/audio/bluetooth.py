@@ -10,7 +10,7 @@ from sottovoce.audio.host import Device
 
 #: Names of stacks, profiles and products that are Bluetooth for certain; matched in any case.
 _BLUETOOTH = re.compile(
-    r"blue(tooth|z|alsa)|hands[- ]?free|\ba2dp\b|\bh[fs]p\b|headset[-_]head|airpods|\bbuds\b|\bbthhf"
+    r"blue(tooth|z|alsa)|hands[- ]?free|\ba2dp\b|\bh[fs]p\b|headset[-_]head|airpods|\bbuds\d*\b|\bbthhf"
 )
 
 #: Rates (Hz) of the hands-free profiles: CVSD, mSBC, LC3-SWB (and macOS, which shows it as 24000).
@@ -18,7 +18,7 @@ _TELEPHONE_RATES = (8000, 16000, 24000, 32000)
 
 #: What systems put around a product's name, taken off one after another.
 _AROUND = (
-    re.compile(r"^@system32.*\((?P<name>[^()]+)\)+$"),  # Windows, WDM-KS
+    re.compile(r"^.*@system32.*\((?P<name>[^()]+)\)+$"),  # Windows, WDM-KS
     re.compile(r"^[^()]+\((?:\d+- )?(?P<name>[^()]+)\)?$"),  # Windows: "Headset (2- NAME Hands-Free AG Audio)", cut off
     re.compile(r"^(?:bluez_(?:sink|source|output|input|card)|monitor of)[. ](?P<name>.+)$"),  # PulseAudio, PipeWire
     re.compile(

@@ -328,7 +328,8 @@ class StreamKeeper:
         if change is None:
             return
         level = logging.WARNING if change.at_ceiling else logging.INFO
-        log_event(_logger, level, change.reason, kind=self.config.kind, at_ceiling=change.at_ceiling)
+        told = {"old_ms": round(change.old_s * 1000, 1), "new_ms": round(change.new_s * 1000, 1)}
+        log_event(_logger, level, "latency changed", kind=self.config.kind, **told, at_ceiling=change.at_ceiling)
         self._dispatch(RetuneAsked(change.reason))
 
     def _open_at_start(self, command: OpenStream) -> None:

@@ -11,12 +11,17 @@ from sottovoce.audio.host import Device, Kind
 from sottovoce.audio.negotiate import StreamConfig
 from sottovoce.audio.tuner import Change, DeviceRange, LatencyTuner, Look
 
+#: Below this magnitude (-46 dBFS), what is captured is quiet enough for a stream to be opened anew: nobody speaks.
+_QUIET_PEAK = 0.005
+
 
 class Counted(Protocol):
     """What is read of a stream's callback."""
 
     @property
     def generation(self) -> int: ...
+    @property
+    def peak(self) -> float: ...
     def counters(self) -> dict[str, int]: ...
     def take_deepest_ns(self) -> int: ...
 
@@ -69,9 +74,8 @@ class LatencyControl:
         with self._lock:
             before = self._counted if callback.generation == self._generation else {}
             self._generation, self._counted = callback.generation, counted
-            return self._tuner.look(
-                Look(_starvations(self._config.kind, counted), deepest_s, _is_idle(before, counted)), now_ns
-            )
+            idle = _is_idle(before, counted) if self._config.kind == "output" else callback.peak < _QUIET_PEAK
+            return self._tuner.look(Look(_starvations(self._config.kind, counted), deepest_s, idle), now_ns)
 
     def report(self) -> LatencyReport:
         """A picture as it is now."""
@@ -95,6 +99,6 @@ def _starvations(kind: Kind, counted: Mapping[str, int]) -> int:
 
 
 def _is_idle(before: Mapping[str, int], counted: Mapping[str, int]) -> bool:
-    """Whether no block between two looks held any sound; what is captured is never idle."""
+    """Whether no block between two looks held any sound."""
     idle = counted.get("idle_blocks", 0) - before.get("idle_blocks", 0)
     return 0 < idle == counted.get("blocks", 0) - before.get("blocks", 0)
