@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import click
 from sottovoce.app.context import AppContext, setting_option
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.app.terminal import end_on_terminate
+from sottovoce.core.errors import DeviceNotFoundError
 
 if TYPE_CHECKING:
     from sottovoce.app.monitor.look import Look
@@ -161,8 +163,10 @@ class Monitor:
             AudioFile(options.play).close()  # what cannot be read is told before a device is opened
         threads = ThreadGroup(lambda error: None)  # logged by the group; the picture goes on
         stack.callback(threads.join, JOIN_LIMIT_S)
-        recorder = stack.enter_context(open_recorder(config)) if not options.no_input else None
-        player = stack.enter_context(open_player(config)) if not options.no_output else None
+        with _may_be_left_closed("--no-input"):
+            recorder = stack.enter_context(open_recorder(config)) if not options.no_input else None
+        with _may_be_left_closed("--no-output"):
+            player = stack.enter_context(open_player(config)) if not options.no_output else None
         if player is not None:
             self._play(player, threads)
         if recorder is not None:
@@ -192,6 +196,16 @@ class Monitor:
             voice = open_voice(self._app.config, player, player.mixer.samplerate)
             take = Through(recorder, voice, VOICE_PREBUFFER_S).take
         threads.start("monitor-ear", lambda: listen(recorder, take))
+
+
+@contextmanager
+def _may_be_left_closed(option: str) -> Iterator[None]:
+    """Tell whoever has no such device that the other one can be watched alone."""
+    try:
+        yield
+    except DeviceNotFoundError as error:
+        error.hint += f"; {option} leaves it closed"
+        raise
 
 
 def _look(player: Player | None, recorder: Recorder | None) -> Look:

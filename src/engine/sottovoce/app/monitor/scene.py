@@ -10,6 +10,14 @@ from sottovoce.app.monitor.verdict import Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """The device that a stream had, and for how long (s) it has had none."""
+
+    device: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything that a picture shows.
 
@@ -23,6 +31,8 @@ class Scene:
         Seconds since the start.
     held : mapping of str to Held
         The peaks of "output" and "input".
+    gone : mapping of str to Gone
+        Of "output" and "input", those that have no device now.
     playing : str
         What is played, in words.
     messages : tuple of str
@@ -36,6 +46,7 @@ class Scene:
     verdict: Verdict
     elapsed_s: float
     held: Mapping[str, Held] = field(default_factory=dict)
+    gone: Mapping[str, Gone] = field(default_factory=dict)
     playing: str = "silence"
     messages: tuple[str, ...] = ()
     keys: str = ""
@@ -56,6 +67,7 @@ class Watcher:
         self._playing, self._keys = playing, keys
         self._history = History()
         self._held: dict[str, Held] = {}
+        self._had: dict[str, tuple[str, int]] = {}
         self._began_ns: int | None = None
 
     def see(self, look: Look, messages: tuple[str, ...] = ()) -> Scene:
@@ -64,9 +76,16 @@ class Watcher:
             self._began_ns = look.at_ns
         for kind, report in look.reports.items():
             self._held[kind] = self._held.get(kind, Held()).update(report.peak_dbfs, look.at_ns)
+            if report.device or kind not in self._had:
+                self._had[kind] = (report.device, look.at_ns)
         before, now = self._history.add(look)
         elapsed_s = (look.at_ns - self._began_ns) / 1e9
-        return Scene(before, now, judge(before, now), elapsed_s, dict(self._held), self._playing, messages, self._keys)
+        verdict, held = judge(before, now), dict(self._held)
+        return Scene(before, now, verdict, elapsed_s, held, self._gone(look), self._playing, messages, self._keys)
+
+    def _gone(self, look: Look) -> dict[str, Gone]:
+        had = {kind: self._had[kind] for kind, report in look.reports.items() if not report.device}
+        return {kind: Gone(device, (look.at_ns - at_ns) / 1e9) for kind, (device, at_ns) in had.items()}
 
     def clear(self) -> None:
         """Forget peaks and clip marks."""

@@ -21,7 +21,7 @@ from sottovoce.app.monitor.parts import (
     meter,
     sentence,
 )
-from sottovoce.app.monitor.scene import Scene
+from sottovoce.app.monitor.scene import Gone, Scene
 from sottovoce.app.monitor.verdict import Health, Problem
 from sottovoce.app.show import clock_time
 from sottovoce.audio.lifecycle import StreamState
@@ -149,7 +149,7 @@ def _summary(scene: Scene) -> Iterator[str]:
 def _stream(scene: Scene, kind: str, growth: Growth, width: int, detail: int, glyphs: Glyphs) -> Iterator[Text]:
     report, room = growth.now, width - _LABEL_COLUMNS
     title = Text(f"{kind.upper():<{_LABEL_COLUMNS}}", "bold")
-    yield labelled(title, flow(_facts(report, detail, glyphs), room, glyphs.between))
+    yield labelled(title, flow(_facts(report, scene.gone.get(kind), detail, glyphs), room, glyphs.between))
     for label, content in _rows_of(scene, kind, growth, room, detail, glyphs):
         yield labelled(Text(f"{label:<{_LABEL_COLUMNS}}", "dim"), content)
 
@@ -171,9 +171,9 @@ def _rows_of(
         yield "reopened", flow(_recreates(report, glyphs), room, glyphs.between)
 
 
-def _facts(report: StreamReport, detail: int, glyphs: Glyphs) -> Iterator[Text | str]:
-    yield Text(report.device or "no device", "bold cyan")
-    yield Text(report.state.value, _STATE_STYLES[report.state])
+def _facts(report: StreamReport, gone: Gone | None, detail: int, glyphs: Glyphs) -> Iterator[Text | str]:
+    yield Text(report.device or (gone.device if gone else "") or "no device", "bold cyan")
+    yield Text(report.state.value + (f" for {gone.for_s:.1f} s" if gone else ""), _STATE_STYLES[report.state])
     yield f"generation {report.generation}"
     if not report.samplerate:
         return
