@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from .meter cimport sv_meter
 from .mixer cimport Mixer
 from .mixer_core cimport mixer_core
-from .resample cimport linear_state
+from .rate_converter cimport rate_converter
 from .ring cimport Ring, sv_ring
 from .stream_core cimport StreamCallback, stream_state
 
@@ -30,20 +30,21 @@ ctypedef struct playback_state:
     bint converts              # the stream's format is not the mixer's
     bint resamples
     bint may_sleep             # the device, so that what is in `warm` counts
-    linear_state linear
     sv_warm warm
+    uint64_t converter_delay_ns
     float* content             # one piece of the mixer's output
     float* resampled           # the same at the stream's samplerate
+    rate_converter converter
 
 ctypedef struct capture_state:
     stream_state stream
     sv_ring* ring
     uint32_t channels
     bint resamples
-    linear_state linear
     float* content             # one piece as it came
     float* mixed               # the same at the ring's channels
     float* resampled           # the same at the ring's samplerate
+    rate_converter converter
 
 
 cdef class PlaybackCallback(StreamCallback):

@@ -20,7 +20,16 @@ from .memory cimport sv_new
 from .meter cimport sv_meter_note
 from .mixer cimport Mixer
 from .mixer_core cimport MIXER_MAX_BLOCKSIZE, mixer_hold, mixer_render
-from .resample cimport RESAMPLE_MAX_CHANNELS, linear_in_frames, linear_init, linear_process
+from .rate_converter cimport (
+    CONVERTER_PIECE_FRAMES,
+    converter_feed,
+    converter_free,
+    converter_in_frames,
+    converter_init,
+    converter_lookahead,
+    converter_take,
+)
+from .resample cimport RESAMPLE_MAX_CHANNELS
 from .ring cimport Ring, sv_ring_write
 from .source_core cimport block_report
 from .stream_core cimport PaStreamCallbackFlags, StreamCallback, shared_counters, stream_state, sv_thread_self
@@ -28,7 +37,7 @@ from .telemetry cimport sv_histogram_record, sv_now_ns, sv_supply_block
 
 cdef enum:
     _CONTINUE = 0  # paContinue
-    _PIECE_FRAMES = 256
+    _PIECE_FRAMES = CONVERTER_PIECE_FRAMES
 
 # PaStreamCallbackFlags
 cdef enum:
@@ -67,10 +76,12 @@ cdef void _finish(stream_state* stream, uint64_t started_ns, uint64_t frames, ui
     sv_store_release(&stream.blocks, sv_load_relaxed(&stream.blocks) + 1)
 
 
-cdef void _note_dac_delay(stream_state* stream, const PaStreamCallbackTimeInfo* times) noexcept nogil:
+cdef void _note_dac_delay(playback_state* state, const PaStreamCallbackTimeInfo* times) noexcept nogil:
     """How long until this block is heard, as PortAudio says; 0 where that is nonsense (PortAudio 498)."""
+    cdef stream_state* stream = &state.stream
     cdef double delay_s = times.outputBufferDacTime - times.currentTime if times != NULL else 0.0
-    sv_store_relaxed(&stream.dac_delay_ns, <uint64_t> (delay_s * 1e9) if 0.0 < delay_s < _MAX_DAC_DELAY_S else 0)
+    cdef uint64_t delay_ns = <uint64_t> (delay_s * 1e9) if 0.0 < delay_s < _MAX_DAC_DELAY_S else 0
+    sv_store_relaxed(&stream.dac_delay_ns, delay_ns + state.converter_delay_ns if delay_ns else 0)
 
 
 cdef void _count_report(stream_state* stream, const block_report* report) noexcept nogil:
@@ -107,12 +118,13 @@ cdef int64_t _convert_piece(playback_state* state, float* out, int64_t frames, u
     cdef block_report part
     cdef float* content = state.content
     if state.resamples:
-        take = min(linear_in_frames(&state.linear, frames), <int64_t> _PIECE_FRAMES)
+        take = min(converter_in_frames(&state.converter, frames), <int64_t> _PIECE_FRAMES)
     mixer_render(state.mixer, content, take, now_ns, &part)
     _add_report(report, &part)
     if state.resamples:
         started_ns = sv_now_ns()
-        made = linear_process(&state.linear, content, take, state.resampled, frames)
+        converter_feed(&state.converter, content, take)
+        made = converter_take(&state.converter, state.resampled, frames)
         report.resample_ns += sv_now_ns() - started_ns
         content = state.resampled
     channels_mix(content, state.mixer.channels, out, state.channels, made)
@@ -157,7 +169,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         return _CONTINUE
     now_ns = sv_now_ns()
     _begin(stream, now_ns, frames, flags)
-    _note_dac_delay(stream, times)
+    _note_dac_delay(state, times)
     if sv_load_acquire(&stream.held):
         memset(output, 0, frames * state.channels * sizeof(float))
         sv_count(&stream.held_blocks, 1)
@@ -191,8 +203,9 @@ cdef uint64_t _write_resampled(capture_state* state, const float* x, int64_t fra
     cdef int64_t part, made
     while frames > 0:
         started_ns = sv_now_ns()
-        part = min(frames, linear_in_frames(&state.linear, _PIECE_FRAMES))
-        made = linear_process(&state.linear, x, part, state.resampled, _PIECE_FRAMES)
+        part = min(frames, converter_in_frames(&state.converter, _PIECE_FRAMES))
+        converter_feed(&state.converter, x, part)
+        made = converter_take(&state.converter, state.resampled, _PIECE_FRAMES)
         spent_ns += sv_now_ns() - started_ns
         _write_ring(state, state.resampled, made)
         x += part * state.ring.channels
@@ -251,8 +264,10 @@ cdef class PlaybackCallback(StreamCallback):
     generation : int
         Of the stream, at least 0; for whoever reads the counters.
     samplerate, channels : int
-        That the stream was opened with; 0 means the mixer's own. Where they differ, the callback resamples (linear) and
-        maps the channels, so that speed and pitch stay right.
+        That the stream was opened with; 0 means the mixer's own. Where they differ, the callback resamples and maps
+        the channels, so that speed and pitch stay right.
+    quality : str
+        Of the resampler, one of ``sottovoce.native.rate_converter.QUALITIES``.
 
     Raises
     ------
@@ -260,7 +275,7 @@ cdef class PlaybackCallback(StreamCallback):
         If an argument is out of range.
     """
 
-    def __cinit__(self, Mixer mixer not None, generation, samplerate=0, channels=0):
+    def __cinit__(self, Mixer mixer not None, generation, samplerate=0, channels=0, quality="standard"):
         cdef size_t piece_bytes = _PIECE_FRAMES * RESAMPLE_MAX_CHANNELS * sizeof(float)
         self.samplerate = check_samplerate(samplerate or mixer.samplerate, "samplerate")
         self.channels = check_channels(channels or mixer.channels, "channels")
@@ -276,13 +291,15 @@ cdef class PlaybackCallback(StreamCallback):
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != mixer.samplerate
         self.state.converts = self.state.resamples or self.channels != mixer.channels
-        linear_init(&self.state.linear, mixer.core.samplerate, self.samplerate, mixer.core.channels)
+        converter_init(&self.state.converter, quality, mixer.core.samplerate, self.samplerate, mixer.core.channels)
+        self.state.converter_delay_ns = converter_lookahead(&self.state.converter) * 1000000000 // mixer.core.samplerate
         self.connect(&self.state.stream, generation, self.samplerate)
 
     def __dealloc__(self):
         if self.state != NULL:
             free(self.state.content)
             free(self.state.resampled)
+            converter_free(&self.state.converter)
             free(self.state)
 
     @property
@@ -321,7 +338,10 @@ cdef class PlaybackCallback(StreamCallback):
 
     @property
     def dac_delay_ns(self):
-        """From the start of the newest block to its being heard, as PortAudio says; 0 if it does not know."""
+        """From the start of the newest block to its being heard; 0 if PortAudio does not know.
+
+        What the callback's own resampler holds back is in it.
+        """
         return sv_load_relaxed(&self.stream.dac_delay_ns)
 
     def counters(self):
@@ -405,6 +425,8 @@ cdef class CaptureCallback(StreamCallback):
         That the frames in the ring have, 1000..768000 Hz.
     generation : int
         Of the stream, at least 0; for whoever reads the counters.
+    quality : str
+        Of the resampler, one of ``sottovoce.native.rate_converter.QUALITIES``.
 
     Raises
     ------
@@ -412,7 +434,8 @@ cdef class CaptureCallback(StreamCallback):
         If an argument is out of range.
     """
 
-    def __cinit__(self, Ring ring not None, samplerate, channels, ring_samplerate, generation):
+    def __cinit__(self, Ring ring not None, samplerate, channels, ring_samplerate, generation,
+                  quality="standard"):
         self.samplerate = check_samplerate(samplerate, "samplerate")
         self.channels = check_channels(channels, "channels")
         self.ring_samplerate = check_samplerate(ring_samplerate, "ring_samplerate")
@@ -429,7 +452,8 @@ cdef class CaptureCallback(StreamCallback):
         self.state.ring = ring.core
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != self.ring_samplerate
-        linear_init(&self.state.linear, self.samplerate, self.ring_samplerate, <uint32_t> ring.core.channels)
+        converter_init(&self.state.converter, quality, self.samplerate, self.ring_samplerate,
+                       <uint32_t> ring.core.channels)
         self.connect(&self.state.stream, generation, self.samplerate)
 
     def __dealloc__(self):
@@ -437,6 +461,7 @@ cdef class CaptureCallback(StreamCallback):
             free(self.state.content)
             free(self.state.mixed)
             free(self.state.resampled)
+            converter_free(&self.state.converter)
             free(self.state)
 
     @property

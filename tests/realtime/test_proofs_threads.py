@@ -25,8 +25,8 @@ from tests.realtime.proofs.building import HERE, build, compiler
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MODULES = (
-    "buffers", "callback", "channels", "gain", "mixer", "mixer_core", "resample", "ring", "source", "source_core",
-    "stream_core", "telemetry",
+    "buffers", "callback", "channels", "gain", "mixer", "mixer_core", "rate_converter", "resample", "ring", "source",
+    "source_core", "stream_core", "telemetry",
 )  # fmt: skip
 CALLBACK_SIDE = ("mixer_core", "source_core")
 #: As in CMakeLists.txt: an object file for each instruction set.

@@ -228,7 +228,7 @@ class PlayerSource:
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         with self._woken_by(cancel):
             drained = self._wait_while(
-                lambda: self.generation == generation and (self._native.queued_frames > 0 or not self.silent),
+                lambda: self.generation == generation and (self._unheard() or not self.silent),
                 lambda: self.queued_s,
                 deadline_s,
                 cancel,
@@ -238,6 +238,13 @@ class PlayerSource:
             heard_s = self._emptied_s(generation) + self._to_the_ear_s()
             self._wait_while(lambda: time.monotonic() < heard_s, lambda: heard_s - time.monotonic(), deadline_s, cancel)
         return self.generation == generation and time.monotonic() >= heard_s and not self.closed
+
+    def _unheard(self) -> bool:
+        """Whether something is queued, or still in the callback's resampler, which gives its last at an end only."""
+        native = self._native
+        if native.queued_frames:
+            return True
+        return native.written_frames == self._ended_at_frames and native.held_frames > 0
 
     def _emptied_s(self, generation: int) -> float:
         """When the ring was first seen empty of all that has been written, however often one asks."""
@@ -303,11 +310,13 @@ class PlayerSource:
         native = self._native
         if native.acknowledged_generation != native.generation:
             return True
-        if native.paused or not native.queued_frames:
+        if native.paused:
             return False
         if native.written_frames == self._ended_at_frames:
-            return True
-        return native.queued_frames >= max(self._prebuffer_frames, block_s * native.samplerate + 2)
+            return self._unheard()
+        return native.queued_frames >= max(self._prebuffer_frames, block_s * native.samplerate + 2) + (
+            native.lookahead_frames
+        )
 
     def _end_locked(self, generation: int) -> None:
         if self._resampler and self._resampled_generation == generation:

@@ -10,11 +10,13 @@ class PlaybackCallback(StreamCallback):
 
     `samplerate` and `channels` are those that the device was opened with (0: the mixer's own). Where they differ from
     the mixer's (a device that refused the wanted format, or another device after a recreate: SPEC A7, A8, A13), the
-    callback renders the mixer at its own format into scratch memory, resamples it linearly and maps the channels, so
+    callback renders the mixer at its own format into scratch memory, resamples it and maps the channels, so
     that speed and pitch stay right; bit-identical for any blocksize, resampler state per stream, no allocation.
     """
 
-    def __new__(cls, mixer: Mixer, generation: int, samplerate: int = 0, channels: int = 0) -> Self: ...
+    def __new__(
+        cls, mixer: Mixer, generation: int, samplerate: int = 0, channels: int = 0, quality: str = "standard"
+    ) -> Self: ...
     @property
     def mixer(self) -> Mixer: ...
     @property
@@ -33,7 +35,15 @@ class PlaybackCallback(StreamCallback):
 class CaptureCallback(StreamCallback):
     """What one capture stream's callback touches: mixes to the ring's channels, resamples, writes the ring."""
 
-    def __new__(cls, ring: Ring, samplerate: int, channels: int, ring_samplerate: int, generation: int) -> Self: ...
+    def __new__(
+        cls,
+        ring: Ring,
+        samplerate: int,
+        channels: int,
+        ring_samplerate: int,
+        generation: int,
+        quality: str = "standard",
+    ) -> Self: ...
     @property
     def ring(self) -> Ring: ...
     @property

@@ -1,0 +1,1 @@
+QUALITIES: tuple[str, ...]
