@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: What people call the formats, and what :mod:`sottovoce.session.export` does.
 _FORMATS = {"md": "markdown", "json": "json", "srt": "srt"}
 
+#: A wider waterfall is no clearer.
+_MOST_COLUMNS = 110
+
 
 @click.group("sessions")
 def command() -> None:
@@ -55,11 +58,24 @@ def list_sessions(app: AppContext, limit: int, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("session_id", metavar="ID", type=click.IntRange(1))
+@click.option("--timeline", is_flag=True, help="Draw the stages of each turn as a waterfall.")
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the waterfalls as a picture."
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_obj
-def show(app: AppContext, session_id: int) -> None:
-    """Show what was heard and answered, and how long each stage took."""
+def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, force: bool) -> None:
+    """Show what was heard and answered, and how long each stage took.
+
+    A waterfall begins at the true end of the question. What lies before the green line put off the first sound, unless
+    something beside it took longer.
+    """
     with _store(app) as store:
-        _show_session(app, store.session(session_id))
+        record = store.session(session_id)
+    if svg is not None:
+        _write_waterfalls(app, record, svg, overwrite=force)
+    else:
+        _show_session(app, record, timeline=timeline)
 
 
 @command.command("export")
@@ -155,7 +171,22 @@ def _show_list(app: AppContext, sessions: Sequence[SessionSummary]) -> None:
     app.console.print(table)
 
 
-def _show_session(app: AppContext, record: SessionRecord) -> None:
+def _write_waterfalls(app: AppContext, record: SessionRecord, file: Path, *, overwrite: bool) -> None:
+    from sottovoce.app.timeline import svg, waterfall
+
+    pictures = [picture for turn in record.turns if (picture := waterfall(turn)) is not None]
+    summary = record.summary
+    if not pictures:
+        raise ConfigError(
+            f"session {summary.id} has no turn whose times are known",
+            key="--svg",
+            hint="`sottovoce sessions list` shows which ones have answers",
+        )
+    _write_private(file, svg(pictures, f"session {summary.id}, {_local(summary.started)}"), overwrite=overwrite)
+    app.err.print(f"wrote {file}", markup=False, soft_wrap=True)
+
+
+def _show_session(app: AppContext, record: SessionRecord, *, timeline: bool) -> None:
     from rich.text import Text
 
     summary = record.summary
@@ -173,10 +204,10 @@ def _show_session(app: AppContext, record: SessionRecord) -> None:
         app.console.print()
         app.console.print(_said(utterance))
         for turn in answers.get(utterance.number, ()):
-            _show_turn(app, turn)
+            _show_turn(app, turn, timeline=timeline)
     for turn in answers.get(None, ()):
         app.console.print(Text("\na question that was not stored", "dim"))
-        _show_turn(app, turn)
+        _show_turn(app, turn, timeline=timeline)
     for event in record.events:
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         app.console.print(Text(f"{_clock(event.at_s)}  {event.kind}: {detail}", "yellow"))
@@ -191,7 +222,7 @@ def _said(utterance: UtteranceRecord) -> object:
     return line
 
 
-def _show_turn(app: AppContext, turn: TurnRecord) -> None:
+def _show_turn(app: AppContext, turn: TurnRecord, *, timeline: bool) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
@@ -204,7 +235,15 @@ def _show_turn(app: AppContext, turn: TurnRecord) -> None:
         app.console.print(Padding(line, (0, 0, 0, 7), expand=False))
     if not turn.theses:
         app.console.print(f"       {turn.outcome or 'no end noted'}", style="yellow")
-    if turn.stages:
+    if turn.stages and timeline:
+        from sottovoce.app.timeline import draw, waterfall
+
+        picture = waterfall(turn)
+        columns = min(app.console.width, _MOST_COLUMNS) - 7
+        utf8 = (app.console.encoding or "").lower().startswith("utf")
+        for row in draw(picture, columns, utf8=utf8) if picture is not None else ():
+            app.console.print(Padding(row, (0, 0, 0, 7), expand=False))
+    elif turn.stages:
         times = "  ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in turn.stages)
         app.console.print(Padding(Text(times, "dim"), (0, 0, 0, 7), expand=False))
 
