@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define SV_WARM_PEAK (2.0f / 32768.0f)
+#define SV_WARM_PEAK 0x1p-14f /* 2^-14, two steps of 16 bits */
 
 typedef struct {
     int64_t lead_in_frames;      /* 0: the device does not sleep */
