@@ -93,6 +93,7 @@ def test_recording_is_answered_by_a_service_with_the_notes_it_was_given(
 
 
 def test_a_service_needs_no_notes(tmp_path: Path, emulator: Emulator, recording: Path) -> None:
+    emulator.knows[""] = ("Champagne afterwards",)  # the recogniser, with no notes to expect, may hear anything
     env = {"SOTTOVOCE_LLM_BACKEND": "openai", "OPENAI_BASE_URL": emulator.openai_url}
     done = sottovoce("answer", recording, "--out", tmp_path / "out", env=env)
     assert done.returncode == 0, done.stderr
@@ -132,3 +133,40 @@ def test_planted_key_is_written_nowhere(
     assert b"something private" not in kept + said.encode()  # the words of the service's own error
     with SessionStore(written / "sessions.db") as store:
         assert store.session(1).summary.utterances == 1  # the session was kept, so it could have held the key
+
+
+def test_second_service_answers_when_the_first_fails_and_the_session_remembers(
+    tmp_path: Path, emulator: Emulator, recording: Path, notes: Path
+) -> None:
+    pytest.importorskip("google.genai", reason='install the extra: pip install -e ".[google]"')
+    env = {
+        "SOTTOVOCE_LLM_BACKEND": "gemini, openai",
+        "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
+        "SOTTOVOCE_SESSION_PATH": str(tmp_path / "sessions.db"),
+    }
+    emulator.script("gemini", Does(status=503))
+    done = sottovoce("answer", recording, "--notes", notes, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "openai answers from now on" in done.stdout
+    assert "Champagne afterwards" in done.stdout
+    with SessionStore(tmp_path / "sessions.db") as store:
+        events = {event.kind: event.detail for event in store.session(1).events}
+    assert events["backend-failed"]["backend"] == "gemini"
+    assert events["backend-changed"] == {"part": "llm", "backend": "openai"}
+
+
+def test_doctor_looks_at_every_backend_of_a_chain(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    code, check = generator_check(cli, "--set", "llm.backend=openai, notes")
+    assert (code, check["state"]) == (0, "warning")
+    assert "no key for openai; there is notes" in check["detail"]
+    assert "OPENAI_API_KEY" in check["mend"]
+
+
+@pytest.mark.parametrize("names", ["notes, notes", "notes,", "notes, nobody", ""])
+def test_chain_of_what_is_no_backend_is_refused(cli: Cli, names: str) -> None:
+    result = cli("--set", f"llm.backend={names}", "config", "show")
+    assert result.code == ExitCode.USAGE
+    assert "several with commas" in result.err

@@ -17,7 +17,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from sottovoce.app.reference import ENV_ALIASES, ENV_PREFIX, Setting, settings
-from sottovoce.app.settings import APP_NAME, SECTIONS, Config
+from sottovoce.app.settings import APP_NAME, SECTIONS, Config, backend_list
 from sottovoce.app.toml_lines import key_lines, line_of, syntax_error_place
 from sottovoce.app.toml_text import toml_value
 from sottovoce.core.errors import ConfigError
@@ -184,8 +184,10 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None, overrid
 
 def _checked(setting: Setting, item: _Given) -> object:
     value = setting.check(item.value, strict=item.strict, folder=item.folder)
-    if setting.backend_kind is not None and value not in setting.backends:
-        raise ValueError(value)
+    if setting.backend_kind is not None:
+        names = backend_list(str(value))
+        if len(set(names)) < len(names) or not set(names) <= set(setting.backends):
+            raise ValueError(value)
     return value
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sottovoce.app.settings import Config
     from sottovoce.audio.bluetooth import TelephoneQuality
     from sottovoce.audio.host import Device
+    from sottovoce.speech.registry import Kind
 
 State = Literal["ok", "warning", "missing"]
 
@@ -88,9 +89,9 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "earpiece": lambda name: _device(name, config, "output"),
         "microphone": lambda name: _device(name, config, "input"),
         "voice detector": lambda name: _vad(name, config),
-        "recogniser": lambda name: _recognizer(name, config),
-        "generator": lambda name: _generator(name, config),
-        "synthesiser": lambda name: _synthesizer(name, config),
+        "recogniser": lambda name: _backends(name, config, "asr", _recognizer),
+        "generator": lambda name: _backends(name, config, "llm", _generator),
+        "synthesiser": lambda name: _backends(name, config, "tts", _synthesizer),
         "audio files": _files,
         "search": _full_text_search,
         "notes": lambda name: _notes(name, config),
@@ -220,48 +221,62 @@ def _vad(name: str, config: Config) -> Check:
     return Check(name, "ok", detector.name)
 
 
-def _recognizer(name: str, config: Config) -> Check:
+def _recognizer(name: str, config: Config, backend: str) -> Check:
+    from sottovoce.app.opening import settings_of
     from sottovoce.speech.registry import open_recognizer
 
-    backend = config.asr.backend
-    try:
-        with closing(open_recognizer(backend, language=config.asr.language)) as recognizer:
-            recognizer.warm()
-    except SottovoceError as error:
-        return _broken(name, error)
+    with closing(open_recognizer(backend, **settings_of(config, "asr", backend))) as recognizer:
+        recognizer.warm()
     return Check(name, "ok", f"{backend}, language {config.asr.language}; {_sent('asr', backend)}")
 
 
-def _generator(name: str, config: Config) -> Check:
-    from sottovoce.app.wiring import generator_settings
-    from sottovoce.speech.registry import check_backend, describe
-
-    backend = config.llm.backend
-    info = describe("llm", backend)
-    if info.missing:
-        return Check(name, "missing", f"{backend} needs {', '.join(info.missing)}", _mend_extra(info.extra))
-    try:
-        found = check_backend("llm", backend, **generator_settings(config, backend, None))
-    except SottovoceError as error:
-        return _broken(name, error)
-    return Check(name, "ok", f"{backend}{', ' if found else ''}{found}; {_sent('llm', backend)}")
+def _generator(name: str, config: Config, backend: str) -> Check:
+    return Check(name, "ok", f"{backend}; {_sent('llm', backend)}")
 
 
-def _synthesizer(name: str, config: Config) -> Check:
+def _synthesizer(name: str, config: Config, backend: str) -> Check:
+    from sottovoce.app.opening import settings_of
     from sottovoce.core.cancel import CancelToken
     from sottovoce.speech.registry import open_synthesizer
 
     tts, language = config.tts, _language(config)
+    with closing(open_synthesizer(backend, **settings_of(config, "tts", backend))) as voice:
+        frames = sum(len(chunk) for chunk in voice.synthesize("one", language, CancelToken()))
+    if not frames:
+        return Check(name, "missing", f"{backend} says nothing in {language!r}", "choose another tts.voice")
+    return Check(name, "ok", f"{backend}, voice {tts.voice} for {language}; {_sent('tts', backend)}")
+
+
+def _backends(name: str, config: Config, kind: Kind, look: Callable[[str, Config, str], Check]) -> Check:
+    """Look at every backend that a setting names; one that calls a service is not opened, so that nobody is called."""
+    from sottovoce.app.settings import backend_list
+
+    found = [
+        _backend(name, config, kind, backend, look) for backend in backend_list(str(config.get(f"{kind}.backend")))
+    ]
+    wrong = [check for check in found if check.state != "ok"]
+    if len(found) == 1 or not wrong:
+        detail = "; then ".join(check.detail for check in found)
+        return replace(found[0], detail=detail)
+    works = "; ".join(check.detail for check in found if check not in wrong)
+    detail = f"{wrong[0].detail}{'; there is ' if works else ''}{works}"
+    return replace(wrong[0], state="warning" if works else "missing", detail=detail)
+
+
+def _backend(name: str, config: Config, kind: Kind, backend: str, look: Callable[[str, Config, str], Check]) -> Check:
+    from sottovoce.app.opening import settings_of
+    from sottovoce.speech.registry import check_backend, describe
+
+    info = describe(kind, backend)
+    if info.missing:
+        return Check(name, "missing", f"{backend} needs {', '.join(info.missing)}", _mend_extra(info.extra))
     try:
-        with closing(open_synthesizer(tts.backend, voice=tts.voice, speed=tts.speed, volume=tts.volume)) as voice:
-            frames = sum(len(chunk) for chunk in voice.synthesize("one", language, CancelToken()))
+        service = check_backend(kind, backend, **settings_of(config, kind, backend))
+        if service:
+            return Check(name, "ok", f"{backend}, {service}; {info.sends}")
+        return look(name, config, backend)
     except SottovoceError as error:
         return _broken(name, error)
-    if not frames:
-        return Check(
-            "synthesiser", "missing", f"{tts.backend} says nothing in {language!r}", "choose another tts.voice"
-        )
-    return Check(name, "ok", f"{tts.backend}, voice {tts.voice} for {language}; {_sent('tts', tts.backend)}")
 
 
 def _files(name: str) -> Check:
@@ -348,7 +363,7 @@ def _mend_extra(extra: str) -> str:
     return pip_install(f"sottovoce[{extra}]")
 
 
-def _sent(kind: Literal["asr", "llm", "tts"], backend: str) -> str:
+def _sent(kind: Kind, backend: str) -> str:
     """What a backend sends to others (SPEC D1)."""
     from sottovoce.speech.registry import describe
 

@@ -54,6 +54,8 @@ class Journal:
                 self._ended(notice)
             case notices.BackendFailed(backend, message, _, retryable):
                 self._append(records.BackendFailed(backend, message, retryable))
+            case notices.BackendChanged(part, backend):
+                self._append(records.BackendChanged(part, backend))
             case _:
                 pass
 

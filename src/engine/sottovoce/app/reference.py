@@ -75,7 +75,7 @@ class Setting:
     def allowed(self) -> str:
         """What is allowed, in words."""
         if self.backend_kind is not None:
-            return one_of(self.backends)
+            return f"{one_of(self.backends)}, or several with commas between them"
         return _extra(self.field).get("allowed") or _allowed_by_type(self.field)
 
     def check(self, value: object, *, strict: bool, folder: Path) -> object:

@@ -83,6 +83,11 @@ LanguageOrAuto: TypeAlias = Annotated[
 ]
 
 
+def backend_list(names: str) -> tuple[str, ...]:
+    """The backends that a setting names, the preferred one first."""
+    return tuple(name.strip() for name in names.split(","))
+
+
 def default_store_path() -> Path:
     """Where sessions are kept unless a setting says otherwise."""
     return platformdirs.user_data_path(APP_NAME, appauthor=False) / "sessions.db"
@@ -211,7 +216,9 @@ class VadSettings(Section):
 class AsrSettings(Section):
     """The recogniser: speech to text."""
 
-    backend: str = _backend("asr", "pocketsphinx", "Which recogniser.")
+    backend: str = _backend(
+        "asr", "pocketsphinx", "Which recogniser, or several in order: if the first fails, the next one hears."
+    )
     workers: int = Field(default=2, ge=1, le=16, description="Segments transcribed at the same time.")
     queue_segments: int = Field(
         default=8, ge=1, le=256, description="Segments that may wait; one more drops the oldest."
@@ -222,7 +229,9 @@ class AsrSettings(Section):
 class LlmSettings(Section):
     """The generator: a question to theses."""
 
-    backend: str = _backend("llm", "notes", "Which generator.")
+    backend: str = _backend(
+        "llm", "notes", "Which generator, or several in order: if the first fails, the next one goes on."
+    )
     max_theses: int = Field(default=4, ge=1, le=8, description="Most theses of one answer.")
     language: LanguageOrAuto = Field(
         default="auto", description='Language of the theses; "auto" is that of the question.'

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sottovoce.app.view import IgnoredUtterance, SessionView, ThesisView, TurnView
 from sottovoce.assistant.messages import Utterance
-from sottovoce.assistant.notices import BackendFailed, Notice
+from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
 from sottovoce.metrics.stages import Span, TurnTimes
@@ -92,6 +92,8 @@ class Screen:
                 continue
             if isinstance(notice, BackendFailed):
                 self._console.print(Text(f"{notice.backend}: {notice.message}", style="red"), soft_wrap=True)
+            if isinstance(notice, BackendChanged):
+                self._console.print(Text(f"{notice.backend} answers from now on", style="yellow"), soft_wrap=True)
             if isinstance(settled, TurnView):
                 self._console.print(self._turn(settled))
             elif isinstance(settled, IgnoredUtterance):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sottovoce.app.settings import Config
-from sottovoce.assistant.notices import Notice
+from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
+from sottovoce.app.settings import Config, backend_list
+from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.audio.lifecycle import LifecyclePolicy
@@ -17,14 +19,14 @@ from sottovoce.audio.player import Player
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.recorder import Recorder
 from sottovoce.audio.source import PlayerSource
-from sottovoce.core.errors import NotesError
+from sottovoce.core.errors import BackendError, NotesError
 from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
-from sottovoce.speech.registry import open_generator, open_recognizer, open_synthesizer
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import NotEnrolled
 from sottovoce.speech.tts.base import Synthesizer
@@ -51,6 +53,7 @@ class Backends:
     index: NotesIndex
     questions: tuple[str, ...]
     warnings: tuple[NotesWarning, ...]
+    chains: tuple[Health, ...]
 
     def close(self) -> None:
         for recognizer in self.recognizers:
@@ -78,21 +81,23 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         A backend cannot be loaded, or its extra is not installed.
     """
     path = config.notes.path
-    if path is None and config.llm.backend == "notes":
+    if path is None and "notes" in backend_list(config.llm.backend):
         raise NotesError(
             "no notes are given to answer from",
             path=Path(),
             hint="name a folder of Markdown files with --notes DIR, or set notes.path",
         )
-    recognizers = [open_recognizer(config.asr.backend, language=config.asr.language) for _ in range(config.asr.workers)]
-    tts = config.tts
-    synthesizer = open_synthesizer(tts.backend, voice=tts.voice, speed=tts.speed, volume=tts.volume)
-    with ThreadPoolExecutor(thread_name_prefix="sottovoce-load") as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(thread_name_prefix="sottovoce-load") as pool:
+        recognizers, hearing_health = open_recognizers(config)
+        for recognizer in recognizers:
+            stack.callback(recognizer.close)
+        synthesizer = stack.enter_context(closing(open_speaking(config)))
         voice = pool.submit(_warm, synthesizer, "voice", say)
         notes = read_notes(path) if path is not None else Notes(())
-        index = NotesIndex(notes.notes)
+        index = stack.enter_context(closing(NotesIndex(notes.notes)))
         say(f"{len(notes.notes)} notes")
-        generator = open_generator(config.llm.backend, **generator_settings(config, config.llm.backend, index))
+        generator, thinking_health = open_thinking(config, index if path is not None else None)
+        stack.callback(generator.close)
         generator.warm()
         questions = index.questions()
         hearing = [pool.submit(_warm_recognizer, recognizer, questions) for recognizer in recognizers]
@@ -100,27 +105,9 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
             future.result()
         say("recogniser")
         voice.result()
-    return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings)
-
-
-def generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:
-    """What of the settings the generator ``name`` is opened with."""
-    llm, openai, gemini = config.llm, config.openai, config.gemini
-    style: dict[str, object] = {
-        "index": index,
-        "temperature": llm.temperature,
-        "max_tokens": llm.max_tokens,
-        "first_token_s": llm.first_token_s,
-        "stall_s": llm.stall_s,
-    }
-    match name:
-        case "openai":
-            base_url = openai.llm_base_url or openai.base_url
-            return {**style, "model": openai.llm_model, "base_url": base_url, "key_file": openai.key_file}
-        case "gemini":
-            return {**style, "model": gemini.llm_model, "base_url": gemini.base_url, "key_file": gemini.key_file}
-        case _:
-            return {"index": index}
+        stack.pop_all()
+    chains = tuple(health for health in (hearing_health, thinking_health) if health is not None)
+    return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings, chains)
 
 
 def open_player(config: Config) -> Player:
@@ -237,7 +224,17 @@ def make_pipeline(
         for observer in observers:
             observer(notice)
 
-    return Pipeline(parts, settings, observe)
+    pipeline = Pipeline(parts, settings, observe)
+
+    def told(news: BackendError | Changed) -> None:
+        if isinstance(news, BackendError):
+            pipeline.tell(BackendFailed.of(news))
+        else:
+            pipeline.tell(BackendChanged(news.part, news.backend))
+
+    for chain in backends.chains:
+        chain.listen(told)
+    return pipeline
 
 
 def _warm(backend: Synthesizer, name: str, say: Callable[[str], None]) -> None:

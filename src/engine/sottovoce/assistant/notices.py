@@ -153,6 +153,17 @@ class BackendFailed:
         return cls(error.backend, error.message, error.hint, error.retryable)
 
 
+@dataclass(frozen=True, slots=True)
+class BackendChanged:
+    """From now on another backend answers, since the one before it failed, or is well again.
+
+    ``part`` is "asr", "llm" or "tts".
+    """
+
+    part: str
+    backend: str
+
+
 Notice: TypeAlias = (
     SpeechBegan
     | SpeechEnded
@@ -171,4 +182,5 @@ Notice: TypeAlias = (
     | StageReached
     | TurnEnded
     | BackendFailed
+    | BackendChanged
 )

@@ -245,6 +245,10 @@ class Pipeline:
             case _:
                 assert_never(control)
 
+    def tell(self, notice: Notice) -> None:
+        """Tell the observer what has happened outside, in order with all else; from any thread."""
+        self._post(notice)
+
     def _post(self, item: _Posted) -> None:
         self._inbox.put(item)
 

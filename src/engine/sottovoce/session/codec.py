@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sottovoce.session.records import (
+    BackendChanged,
     BackendFailed,
     DeviceChanged,
     Event,
@@ -37,6 +38,7 @@ KINDS: Mapping[type[Any], str] = {
     ThesisChanged: "thesis",
     TurnEnded: "turn-ended",
     BackendFailed: "backend-failed",
+    BackendChanged: "backend-changed",
     DeviceChanged: "device",
 }
 

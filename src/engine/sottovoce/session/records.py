@@ -150,6 +150,14 @@ class BackendFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendChanged:
+    """From now on ``backend`` answers for ``part`` ("asr", "llm" or "tts"), and no longer the one before it."""
+
+    part: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceChanged:
     """Something happened to an audio device."""
 
@@ -158,7 +166,14 @@ class DeviceChanged:
 
 
 Event: TypeAlias = (
-    UtteranceHeard | QuestionAccepted | QuestionIgnored | ThesisChanged | TurnEnded | BackendFailed | DeviceChanged
+    UtteranceHeard
+    | QuestionAccepted
+    | QuestionIgnored
+    | ThesisChanged
+    | TurnEnded
+    | BackendFailed
+    | BackendChanged
+    | DeviceChanged
 )
 
 

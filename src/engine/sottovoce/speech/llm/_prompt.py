@@ -80,6 +80,8 @@ def make_prompt(question: Question, index: NotesIndex | None) -> Prompt:
     if question.context:
         lines = [line[:MAX_CONTEXT_CHARS] for line in question.context[-MAX_CONTEXT_LINES:]]
         parts.append("\n".join(["Said before:", *lines]))
+    if question.said:
+        parts.append("\n".join(["Points that were made already, not to be repeated:", *question.said]))
     parts.append(f"Question: {asked(question)}")
     return Prompt(system + (_NOTES_RULES if hits else ""), "\n\n".join(parts), tuple(hit.note.source for hit in hits))
 

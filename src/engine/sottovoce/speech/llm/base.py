@@ -23,12 +23,15 @@ class Question:
         At most so many lines are wanted.
     context : tuple of str
         Earlier turns, oldest first, each a line of text.
+    said : tuple of str
+        Theses of this very answer that were given already, by a generator that failed before its end.
     """
 
     text: str
     language: str
     max_theses: int
     context: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""From settings to backends: which, with which of the settings, and in which order they stand in for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol, TypeVar
+
+from sottovoce.app.settings import Config, backend_list
+from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.fallback.asr import FallbackRecognizer
+from sottovoce.speech.fallback.health import Health
+from sottovoce.speech.fallback.llm import FallbackGenerator
+from sottovoce.speech.llm.base import Generator
+from sottovoce.speech.notes.index import NotesIndex
+from sottovoce.speech.registry import Kind, open_generator, open_recognizer, open_synthesizer
+from sottovoce.speech.tts.base import Synthesizer
+
+
+def settings_of(config: Config, kind: Kind, name: str, index: NotesIndex | None = None) -> dict[str, object]:
+    """What of the settings a backend is opened with."""
+    match kind:
+        case "asr":
+            return {"language": config.asr.language}
+        case "llm":
+            return _generator_settings(config, name, index)
+        case "tts":
+            return {"voice": config.tts.voice, "speed": config.tts.speed, "volume": config.tts.volume}
+
+
+def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:
+    """A recogniser for each worker; chains, and their health, if several backends are named."""
+    names = backend_list(config.asr.backend)
+    with _all_or_none() as opened:
+
+        def open_one(name: str) -> Recognizer:
+            return opened(open_recognizer(name, **settings_of(config, "asr", name)))
+
+        if len(names) == 1:
+            return [open_one(names[0]) for _ in range(config.asr.workers)], None
+        health = Health("asr", names)
+        return [
+            FallbackRecognizer([open_one(name) for name in names], health) for _ in range(config.asr.workers)
+        ], health
+
+
+def open_thinking(config: Config, index: NotesIndex | None) -> tuple[Generator, Health | None]:
+    """The generator; a chain, and its health, if several backends are named."""
+    names = backend_list(config.llm.backend)
+    with _all_or_none() as opened:
+        each = [opened(open_generator(name, **settings_of(config, "llm", name, index))) for name in names]
+        if len(each) == 1:
+            return each[0], None
+        health = Health("llm", names)
+        return FallbackGenerator(each, health), health
+
+
+def open_speaking(config: Config) -> Synthesizer:
+    """The synthesiser."""
+    name = config.tts.backend
+    return open_synthesizer(name, **settings_of(config, "tts", name))
+
+
+def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:
+    llm, openai, gemini = config.llm, config.openai, config.gemini
+    style: dict[str, object] = {
+        "index": index,
+        "temperature": llm.temperature,
+        "max_tokens": llm.max_tokens,
+        "first_token_s": llm.first_token_s,
+        "stall_s": llm.stall_s,
+    }
+    match name:
+        case "openai":
+            base_url = openai.llm_base_url or openai.base_url
+            return {**style, "model": openai.llm_model, "base_url": base_url, "key_file": openai.key_file}
+        case "gemini":
+            return {**style, "model": gemini.llm_model, "base_url": gemini.base_url, "key_file": gemini.key_file}
+        case _:
+            return {"index": index}
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_B = TypeVar("_B", bound=_Closable)
+
+
+class _Opened:
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def __call__(self, backend: _B) -> _B:
+        self._stack.callback(backend.close)
+        return backend
+
+
+@contextmanager
+def _all_or_none() -> Iterator[_Opened]:
+    """If one backend cannot be opened, those that were are closed."""
+    with ExitStack() as stack:
+        yield _Opened(stack)
+        stack.pop_all()

@@ -1,0 +1,1 @@
+"""Several backends behind one: when the first fails, the next goes on where it stopped."""

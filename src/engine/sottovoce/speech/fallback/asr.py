@@ -1,0 +1,84 @@
+"""A chain of recognisers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.errors import BackendError, ConfigError
+from sottovoce.core.types import Mono
+from sottovoce.speech.asr.base import Recognizer, Transcript
+from sottovoce.speech.fallback.health import Health
+
+
+class FallbackRecognizer:
+    """Asks the first recogniser, and the next ones if it fails.
+
+    Parameters
+    ----------
+    recognizers : sequence of Recognizer
+        The preferred one first; all want the same samplerate, each has its own deadlines.
+    health : Health
+        Of part "asr", with their names; shared by the chains of all workers.
+
+    Raises
+    ------
+    ConfigError
+        They want different samplerates.
+    """
+
+    def __init__(self, recognizers: Sequence[Recognizer], health: Health) -> None:
+        rates = {recognizer.name: recognizer.samplerate for recognizer in recognizers}
+        if len(set(rates.values())) > 1:
+            raise ConfigError(f"recognisers of one chain want different samplerates: {rates}", key="asr.backend")
+        self._recognizers = {recognizer.name: recognizer for recognizer in recognizers}
+        self.health = health
+
+    @property
+    def name(self) -> str:
+        """The name of the preferred one; a transcript has the name of the one that has heard it."""
+        return next(iter(self._recognizers))
+
+    @property
+    def samplerate(self) -> int:
+        return self._recognizers[self.name].samplerate
+
+    def warm(self) -> None:
+        """Warm all of them, so that the next one answers as fast as the first would have."""
+        self.health.warm(tuple(self._recognizers.values()))
+
+    def adapt(self, phrases: Sequence[str]) -> None:
+        """Let all of them expect these phrases."""
+        for recognizer in self._recognizers.values():
+            recognizer.adapt(phrases)
+
+    def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        """The transcript of the first recogniser that does not fail; if all do, the error of the last."""
+        candidates = self.health.candidates()
+        for name in candidates[:-1]:
+            if self.health.begins(name, last=False):
+                try:
+                    return self._transcribe(name, audio, cancel)
+                except BackendError as error:
+                    self.health.failed(name, error)
+        name = candidates[-1]
+        self.health.begins(name, last=True)
+        try:
+            return self._transcribe(name, audio, cancel)
+        except BackendError as error:
+            self.health.failed(name, error, tell=False)
+            raise
+
+    def close(self) -> None:
+        """Close all of them."""
+        for recognizer in self._recognizers.values():
+            recognizer.close()
+
+    def _transcribe(self, name: str, audio: Mono, cancel: CancelToken) -> Transcript:
+        transcript = self._recognizers[name].transcribe(audio, cancel)
+        if cancel.cancelled:
+            self.health.abandoned(name)
+        else:
+            self.health.answers(name)
+            self.health.succeeded(name)
+        return transcript

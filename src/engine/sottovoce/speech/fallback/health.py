@@ -1,0 +1,129 @@
+"""Which backends of a chain are well, and who is told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from sottovoce.core.clock import Clock, MonotonicClock
+from sottovoce.core.errors import BackendError
+from sottovoce.core.log import get_logger, log_event
+from sottovoce.speech.fallback.breaker import Breaker, BreakerPolicy
+
+_LOG = get_logger("fallback")
+
+Part: TypeAlias = Literal["asr", "llm", "tts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """From now on another backend of a chain answers."""
+
+    part: Part
+    backend: str
+
+
+#: Told of every failure that another backend made good, and of every change of the backend that answers.
+Listener: TypeAlias = Callable[[BackendError | Changed], None]
+
+
+class Warmable(Protocol):
+    """What all backends have in common."""
+
+    @property
+    def name(self) -> str: ...
+
+    def warm(self) -> None: ...
+
+
+class Health:
+    """The breakers of a chain. Safe to use from several threads, and shared by the recognisers of all workers.
+
+    Parameters
+    ----------
+    part : str
+        "asr", "llm" or "tts".
+    names : sequence of str
+        The backends, the preferred one first.
+    """
+
+    def __init__(
+        self, part: Part, names: Sequence[str], *, policy: BreakerPolicy | None = None, clock: Clock | None = None
+    ) -> None:
+        self.part: Part = part
+        self._names = tuple(names)
+        self._clock = clock or MonotonicClock()
+        self._breakers = {name: Breaker(policy) for name in names}
+        self._lock = threading.Lock()
+        self._answers = self._names[0]
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` from now on, beginning with who answers if that is not the preferred one."""
+        with self._lock:
+            self._listener, answers = listener, self._answers
+        if answers != self._names[0]:
+            listener(Changed(self.part, answers))
+
+    def candidates(self) -> list[str]:
+        """The backends to be asked, in order: the well ones as they are preferred, then those that rest, the one that
+        has rested longest first, since any answer is better than none.
+        """
+        now_ns = self._clock.now_ns()
+        with self._lock:
+            well = [name for name in self._names if self._breakers[name].rests_until_ns <= now_ns]
+            resting = [name for name in self._names if name not in well]
+            return well + sorted(resting, key=lambda name: self._breakers[name].rests_until_ns)
+
+    def begins(self, name: str, *, last: bool) -> bool:
+        """Whether ``name`` may be asked now; the ``last`` of the candidates always may."""
+        with self._lock:
+            return self._breakers[name].allows(self._clock.now_ns()) or last
+
+    def answers(self, name: str) -> None:
+        """``name`` has begun to answer."""
+        with self._lock:
+            changed, self._answers = self._answers != name, name
+            listener = self._listener
+        if changed:
+            log_event(_LOG, logging.WARNING, "another backend answers", part=self.part, backend=name)
+            if listener is not None:
+                listener(Changed(self.part, name))
+
+    def succeeded(self, name: str) -> None:
+        """``name`` has answered to the end, or as far as was wanted."""
+        with self._lock:
+            self._breakers[name].succeeded()
+
+    def failed(self, name: str, error: BackendError, *, tell: bool = True) -> None:
+        """``name`` has failed; nobody is told of a failure that is raised in the end."""
+        with self._lock:
+            self._breakers[name].failed(self._clock.now_ns(), retryable=error.retryable, wish_s=error.retry_after_s)
+            listener = self._listener
+        log_event(_LOG, logging.WARNING, "backend failed", part=self.part, backend=name, retryable=error.retryable)
+        if tell and listener is not None:
+            listener(error)
+
+    def abandoned(self, name: str) -> None:
+        """A call to ``name`` was cancelled before it showed anything."""
+        with self._lock:
+            self._breakers[name].abandoned()
+
+    def warm(self, backends: Sequence[Warmable]) -> None:
+        """Warm all backends at once. Those that cannot be warmed rest; an error only if none can."""
+        with ThreadPoolExecutor(len(backends), thread_name_prefix=f"sottovoce-warm-{self.part}") as pool:
+            warming = [(backend, pool.submit(backend.warm)) for backend in backends]
+        failures: list[BackendError] = []
+        for backend, future in warming:
+            error = future.exception()
+            if isinstance(error, BackendError):
+                failures.append(error)
+                self.failed(backend.name, error)
+            elif error is not None:
+                raise error
+        if len(failures) == len(backends):
+            raise failures[0]
