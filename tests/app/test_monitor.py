@@ -14,6 +14,8 @@ import soundfile
 from sottovoce.app import wiring
 from sottovoce.app.monitor import command, sound
 from sottovoce.app.settings import Config
+from sottovoce.audio import afresh
+from sottovoce.audio.bluetooth import TelephoneQuality
 from sottovoce.audio.output import DeviceOutput
 from sottovoce.audio.player import Player
 from sottovoce.audio.recorder import Recorder
@@ -38,6 +40,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(wiring, "open_player", player)
     monkeypatch.setattr(wiring, "open_recorder", recorder)
     monkeypatch.setattr(command, "ONCE_S", 0.05)
+    monkeypatch.setattr(afresh, "check_headset", lambda microphone, earpiece: None)
     return host
 
 
@@ -82,6 +85,17 @@ def test_file_is_queued_over_and_over(cli: Cli, host: FakeHost, tmp_path: Path) 
     told = cli("monitor", "--once", "--json", "--play", tmp_path / "beep.wav", "--for", "0.5").json
     assert told["playing"] == "beep.wav"
     assert told["output"]["sources"][0]["queued_s"] > 0.1
+
+
+def test_headset_in_telephone_quality_is_named_with_what_avoids_it(
+    cli: Cli, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = TelephoneQuality("Buds", 16000, 1, ("built in",))
+    monkeypatch.setattr(afresh, "check_headset", lambda microphone, earpiece: found)
+    told = cli("monitor", "--once", "--json").json
+    problem = told["problems"][0]
+    assert (told["health"], problem["name"], problem["what"]) == ("warning", "output-telephone", found.problem)
+    assert "'built in'" in problem["mend"]
 
 
 def test_interrupt_is_how_it_ends(cli: Cli, host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

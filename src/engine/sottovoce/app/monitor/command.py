@@ -18,6 +18,7 @@ from sottovoce.core.errors import DeviceNotFoundError
 
 if TYPE_CHECKING:
     from sottovoce.app.monitor.look import Look
+    from sottovoce.app.monitor.verdict import Problem
     from sottovoce.audio.player import Player
     from sottovoce.audio.recorder import Recorder
     from sottovoce.core.threads import ThreadGroup
@@ -135,7 +136,7 @@ class Monitor:
             if live:
                 stack.enter_context(messages)
             told = KEYS_HELP if keys.available else "Ctrl-C quits"
-            watcher = Watcher(options.playing, told if live else "")
+            watcher = Watcher(options.playing, told if live else "", _found(player, recorder))
             show = stack.enter_context(choose_show(app.console, options))
             self.ready = True
             ends_s = time.monotonic() + options.ends_after_s if options.ends_after_s is not None else None
@@ -206,6 +207,18 @@ def _may_be_left_closed(option: str) -> Iterator[None]:
     except DeviceNotFoundError as error:
         error.hint += f"; {option} leaves it closed"
         raise
+
+
+def _found(player: Player | None, recorder: Recorder | None) -> tuple[Problem, ...]:
+    """What can be told of the devices once both are open."""
+    from sottovoce.app.monitor.verdict import headset_problem
+    from sottovoce.audio.afresh import check_headset
+
+    if player is None or recorder is None:
+        return ()
+    heard, spoken = recorder.stream_report().device, player.snapshot_state().stream.device
+    telephone = check_headset(heard, spoken) if heard and spoken else None
+    return (headset_problem(telephone),) if telephone is not None else ()
 
 
 def _look(player: Player | None, recorder: Recorder | None) -> Look:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sottovoce.app.monitor.look import Held, History, Look
-from sottovoce.app.monitor.verdict import Verdict, judge
+from sottovoce.app.monitor.verdict import Problem, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,12 @@ class Watcher:
         What is played, in words.
     keys : str
         What the keys do; empty if there are none.
+    found : tuple of Problem
+        What was found at the start, and lasts.
     """
 
-    def __init__(self, playing: str = "silence", keys: str = "") -> None:
-        self._playing, self._keys = playing, keys
+    def __init__(self, playing: str = "silence", keys: str = "", found: tuple[Problem, ...] = ()) -> None:
+        self._playing, self._keys, self._found = playing, keys, found
         self._history = History()
         self._held: dict[str, Held] = {}
         self._had: dict[str, tuple[str, int]] = {}
@@ -81,6 +83,10 @@ class Watcher:
         before, now = self._history.add(look)
         elapsed_s = (look.at_ns - self._began_ns) / 1e9
         verdict, held = judge(before, now), dict(self._held)
+        if self._found:
+            seen = {problem.name for problem in self._found}
+            others = [problem for problem in verdict.problems if problem.name not in seen]
+            verdict = Verdict.of([*others, *self._found])
         return Scene(before, now, verdict, elapsed_s, held, self._gone(look), self._playing, messages, self._keys)
 
     def _gone(self, look: Look) -> dict[str, Gone]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from sottovoce.app.monitor.look import CLIP_DBFS, Growth, Look, period_s
+from sottovoce.audio.bluetooth import TelephoneQuality
 from sottovoce.audio.lifecycle import StreamState
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.core.units import FLOOR_DB
@@ -67,6 +68,12 @@ class Verdict:
     health: Health
     problems: tuple[Problem, ...] = ()
 
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Verdict:
+        """With the worst problem first."""
+        ordered = sorted(problems, key=lambda problem: problem.health is not Health.BAD)
+        return cls(ordered[0].health if ordered else Health.GOOD, tuple(ordered))
+
 
 def judge(before: Look, now: Look) -> Verdict:
     """What two looks at the engine, a few seconds apart, say of it."""
@@ -78,9 +85,8 @@ def judge(before: Look, now: Look) -> Verdict:
         problems += [standing] if standing else _problems(growth, kind)
         if not standing:
             problems += _levels(now.highest_dbfs.get(kind, report.peak_dbfs), report, kind, apart_s)
-    problems.sort(key=lambda problem: problem.health is not Health.BAD)
     if problems:
-        return Verdict(problems[0].health, tuple(problems))
+        return Verdict.of(problems)
     heard = all(report.counters.get("blocks", 1) for report in now.reports.values())
     return Verdict(Health.GOOD if heard else Health.STARTING)
 
@@ -193,6 +199,11 @@ def _telephone(report: StreamReport, kind: str) -> Iterator[Problem]:
         what = f"the {NAMES[kind]} has telephone quality: {report.samplerate} Hz"
         mend = "a Bluetooth headset falls to it while its microphone is used: choose another microphone"
         yield Problem(f"{kind}-telephone", Health.WARNING, what, mend)
+
+
+def headset_problem(telephone: TelephoneQuality) -> Problem:
+    """What was found of a headset that plays in telephone quality because its own microphone is in use."""
+    return Problem("output-telephone", Health.WARNING, telephone.problem, telephone.advice)
 
 
 def microphone_advice() -> str:
