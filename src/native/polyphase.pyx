@@ -27,8 +27,8 @@ from .filter cimport (
 )
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .memory cimport sv_new
-from .resample cimport (linear_flush, linear_flush_frames, linear_init, linear_out_frames, linear_process,
-                        linear_reset)
+from .resample cimport (linear_flush, linear_flush_frames, linear_give, linear_init, linear_out_frames,
+                        linear_process, linear_reset)
 from .rate_converter import QUALITIES as TIERS
 
 # Below this many samples, letting the GIL go costs more than the work.
@@ -166,7 +166,7 @@ cdef class StreamResampler:
         return sv_polyphase_flush_frames(self.stream) if self.stream != NULL else linear_flush_frames(&self.line)
 
     cdef int64_t work(self, const void* x, int64_t in_frames, void* out, int64_t room, bint is_int16) noexcept nogil:
-        """Take a block; `out` has room for what it gives."""
+        """Take a block; `out` has room for what it gives, `room` frames."""
         cdef int64_t taken = 0, given = 0, frames, ready, piece = _PIECE_SAMPLES // self.channels_
         cdef const int16_t* source = <const int16_t*> x
         cdef int16_t* target = <int16_t*> out
@@ -176,7 +176,8 @@ cdef class StreamResampler:
                 return sv_polyphase_process_int16(self.stream, source, in_frames, target)
             return sv_polyphase_process(self.stream, <const float*> x, in_frames, <float*> out)
         if not is_int16:
-            return linear_process(&self.line, <const float*> x, in_frames, <float*> out, room)
+            linear_give(&self.line, <const float*> x, in_frames, <float*> out, room)
+            return room
         result = self.scratch + piece * self.channels_
         while taken < in_frames:
             frames = min(piece, in_frames - taken)

@@ -24,6 +24,8 @@ cdef int64_t linear_in_frames(const linear_state* state, int64_t out_frames) noe
 cdef int64_t linear_flush_frames(const linear_state* state) noexcept nogil
 cdef int64_t linear_process(linear_state* state, const float* x, int64_t in_frames, float* out,
                             int64_t out_room) noexcept nogil
+cdef void linear_give(linear_state* state, const float* x, int64_t in_frames, float* out,
+                      int64_t count) noexcept nogil
 cdef int64_t linear_flush(linear_state* state, float* out, int64_t out_room) noexcept nogil
 
 

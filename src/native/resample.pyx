@@ -120,13 +120,23 @@ cdef int64_t linear_process(linear_state* state, const float* x, int64_t in_fram
     back than the pair are not kept. Realtime: yes. Thread: callback|engine.
     """
     cdef int64_t count = min(out_room, linear_out_frames(state, in_frames))
+    linear_give(state, x, in_frames, out, count)
+    return max(0, count)
+
+
+cdef void linear_give(linear_state* state, const float* x, int64_t in_frames, float* out,
+                      int64_t count) noexcept nogil:
+    """The same for whoever knows the count already: its divisions are a tenth of a short call.
+
+    Realtime: yes. Thread: callback|engine.
+    """
     cdef int64_t on_edge = _ceil_div(state.seen * state.up, state.down) - state.emitted  # outputs before x[0]
     cdef sv_linear_position position
-    position.up = state.up
-    position.down = state.down
-    position.phase = <uint32_t> (state.emitted * state.down % state.up)
-    position.index = state.emitted * state.down // state.up
     if count > 0:
+        position.up = state.up
+        position.down = state.down
+        position.phase = <uint32_t> (state.emitted * state.down % state.up)
+        position.index = state.emitted * state.down // state.up
         on_edge = max(0, min(on_edge, count))
         if on_edge > 0:
             if in_frames > 0:
@@ -138,7 +148,6 @@ cdef int64_t linear_process(linear_state* state, const float* x, int64_t in_fram
         sv_kernels_active.linear(x, out + on_edge * state.channels, count - on_edge, state.channels, &position)
         state.emitted += count
     _keep(state, x, in_frames)
-    return max(0, count)
 
 
 cdef int64_t linear_flush(linear_state* state, float* out, int64_t out_room) noexcept nogil:

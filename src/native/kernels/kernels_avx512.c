@@ -5,7 +5,8 @@
 #if defined(SV_HAVE_AVX2)
 #include <immintrin.h>
 
-enum { LANES = 16 };
+/* Fewer frames than this take longer by vectors: one or two at the edge of each block. */
+enum { LANES = 16, FEW = 4 };
 
 /* Positions of sixteen consecutive output frames, relative to that of the first. */
 typedef struct {
@@ -72,18 +73,20 @@ static inline void linear_mono(const float *x, float *out, size_t frames, int64_
 void sv_linear_avx512(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames, size_t channels,
                       sv_linear_position *position) {
     const uint64_t up = position->up, down = position->down;
-    if (channels != 1 || down > 2 * up || frames == 0) {
+    if (channels != 1 || down > 2 * up || frames < FEW) {
         sv_kernels_avx2.linear(x, out, frames, channels, position);
         return;
     }
     const float *from = x + position->index;
-    const uint64_t end = position->phase + frames * down, last = end - down;
+    const uint64_t exact = position->phase + (frames - 1) * down;
+    uint64_t whole = exact / up, rest = exact % up;
     if (down <= up) {
-        linear_mono(from, out, frames, (int64_t)((last + up - 1) / up), position, 0);
+        linear_mono(from, out, frames, (int64_t)(whole + (rest != 0)), position, 0);
     } else {
-        linear_mono(from, out, frames, (int64_t)((last + up - 1) / up), position, 1);
+        linear_mono(from, out, frames, (int64_t)(whole + (rest != 0)), position, 1);
     }
-    position->index += (int64_t)(end / up);
-    position->phase = (uint32_t)(end % up);
+    for (rest += down; rest >= up; rest -= up) whole++;
+    position->index += (int64_t)whole;
+    position->phase = (uint32_t)rest;
 }
 #endif

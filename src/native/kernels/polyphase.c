@@ -133,36 +133,40 @@ static run run_of(const span *span, const sv_group *group) {
 /* One column of lanes goes to its place, cut to the lanes and frames that are wanted. */
 static void place_part(const span *span, const run *run, int64_t start, const float *lanes, uint32_t channel,
                        int width) {
+    SV_ALIGNED float frames[2 * SV_LANES];
     const uint32_t channels = span->stream->channels;
-    const int low = (int)largest(run->group->low, -start);
-    const int high = (int)least(run->group->high, span->to - span->from - 1 - start);
-    const int last = run->group->mirrored ? SV_LANES - 1 : 0; /* lane of frame j is j ^ last: reversed if mirrored */
-    for (int c = 0; c < width; c++) {
-        float *out = span->out + start * channels + channel + c;
-        for (int j = low; j <= high; j++) out[j * (ptrdiff_t)channels] = lanes[(j ^ last) + c * SV_LANES];
+    const int64_t low = largest(run->group->low, -start);
+    const int64_t end = least(run->group->high + 1, span->to - span->from - start);
+    float *out = span->out + (start + low) * channels + channel;
+    span->kernels->place[width - 1][run->group->mirrored](lanes, frames, 0, 1);
+    if ((uint32_t)width == channels) {
+        memcpy(out, frames + low * width, (size_t)(end - low) * width * sizeof(float));
+        return;
     }
+    for (int64_t j = low; j < end; j++, out += channels)
+        for (int c = 0; c < width; c++) out[c] = frames[j * width + c];
 }
 
 /* `count` columns of a run, `width` channels each; all but the first and the last of a span are whole. */
-static void place(const span *span, const run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
+SV_INLINE void place(const span *span, const run *run, int64_t count, const float *lanes, uint32_t channel,
+                     int width) {
     const int64_t outs = run->every * span->stream->plan.outs, end = span->to - span->from;
-    int64_t start = run->first * span->stream->plan.outs + run->group->start - span->from;
-    const int all_channels = (uint32_t)width == span->stream->channels && run->group->low == 0;
-    while (count > 0) {
-        if (!all_channels || start < 0 || start + SV_LANES > end) {
-            place_part(span, run, start, lanes, channel, width);
-            start += outs;
-            lanes += width * SV_LANES;
-            count--;
-            continue;
-        }
-        const int64_t whole = start + (count - 1) * outs + SV_LANES > end ? count - 1 : count;
-        span->kernels->place[width - 1][run->group->mirrored](lanes, span->out + start * width, (ptrdiff_t)outs * width,
-                                                              (int)whole);
-        start += whole * outs;
-        lanes += whole * width * SV_LANES;
-        count -= whole;
+    const int64_t start = run->first * span->stream->plan.outs + run->group->start - span->from;
+    int64_t first = 0, last = count;
+    if ((uint32_t)width != span->stream->channels || run->group->low) {
+        first = count;
+    } else {
+        first = start < 0;
+        last = count - (start + (count - 1) * outs + SV_LANES > end);
     }
+    if (last > first)
+        span->kernels->place[width - 1][run->group->mirrored](
+            lanes + first * width * SV_LANES, span->out + (start + first * outs) * width, (ptrdiff_t)outs * width,
+            (int)(last - first));
+    for (int64_t k = 0; k < first; k++)
+        place_part(span, run, start + k * outs, lanes + k * width * SV_LANES, channel, width);
+    for (int64_t k = largest(first, last); k < count; k++)
+        place_part(span, run, start + k * outs, lanes + k * width * SV_LANES, channel, width);
 }
 
 /* Where the first row's input is of the first occurrence, in frames of the stream. */
@@ -183,7 +187,7 @@ static const char *panel_of(const span *span, const run *run) {
 }
 
 /* The next columns of a run leave it for their places. */
-static const float *pass(const span *span, run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
+SV_INLINE const float *pass(const span *span, run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
     place(span, run, count, lanes, channel, width);
     run->first += count * run->every;
     run->count -= count;
@@ -197,7 +201,7 @@ typedef struct {
 } sources;
 
 /* One tile, or a pair of them, of the next `ahead` columns of `a` and the next `back` ones of `b`. */
-static void make_tile(const span *span, const sources *from, int64_t ahead, int64_t back, uint32_t channel, int width) {
+SV_INLINE void make_tile(const span *span, const sources *from, int64_t ahead, int64_t back, uint32_t channel, int width) {
     SV_ALIGNED float lanes[SV_MAX_COLUMNS * SV_LANES];
     const sv_plan *plan = &span->stream->plan;
     const ptrdiff_t channels = (ptrdiff_t)span->stream->channels;
@@ -248,7 +252,6 @@ static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel,
     const sources from = {a, NULL, NULL, NULL};
     const int in_pairs = span->kernels->pair != NULL && !span->stream->plan.wide
                          && span->stream->plan.ins <= span->stream->plan.half;
-    if (a->count <= 0) return;
     for (int64_t tiles = parts_of(a->count, most); tiles > 0; tiles--) {
         const int64_t part = part_of(a->count, tiles);
         if (in_pairs && part % 2 == 0) {
@@ -261,7 +264,7 @@ static void make_tiles(const span *span, run *a, int64_t most, uint32_t channel,
 
 /* Runs of one panel share its tiles, as do those of a pair of panels, which are of the same periods; what cannot be shared
  * stays in the runs. */
-static void make_shared_tiles(const span *span, const sources *from, int64_t most, uint32_t channel, int width) {
+SV_INLINE void make_shared_tiles(const span *span, const sources *from, int64_t most, uint32_t channel, int width) {
     int64_t a = from->a->count, b = from->b->count;
     if (most < 2 || a <= 0 || b <= 0) return;
     for (int64_t tiles = parts_of(a + b, most); tiles > 0 && a > 0 && b > 0; tiles--) {
@@ -300,14 +303,14 @@ static void make_groups(const span *span, uint32_t channel, int width) {
         for (uint32_t i = 0; i < panels; i++) {
             const sources one = {&a[i], &b[i], NULL, NULL};
             make_shared_tiles(span, &one, most, channel, width);
-            make_tiles(span, &a[i], most, channel, width);
-            make_tiles(span, &b[i], most, channel, width);
+            if (a[i].count > 0) make_tiles(span, &a[i], most, channel, width);
+            if (b[i].count > 0) make_tiles(span, &b[i], most, channel, width);
         }
         g += panels;
     }
     for (; g < plan->panels; g++) {
         run a = run_of(span, &plan->group[g]);
-        make_tiles(span, &a, most, channel, width);
+        if (a.count > 0) make_tiles(span, &a, most, channel, width);
     }
 }
 
