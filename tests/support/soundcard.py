@@ -175,6 +175,12 @@ class SoundCard:
         if self._daemon is not None:
             self._daemon.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
+    def freeze_for(self, seconds: float) -> None:
+        """Stop the daemon in its tracks for a moment."""
+        self.freeze(True)
+        time.sleep(seconds)
+        self.freeze(False)
+
     def sink_inputs(self) -> int:
         """Streams that play on it."""
         return len(self._pactl("list", "short", "sink-inputs").splitlines())
