@@ -8,26 +8,41 @@ what our own histogram says of the same flushes.
 Steps are in units of the sine's own largest one. ``click_step_ratio`` is read off a recording of the card: the largest
 step about each end and each beginning of our sound, p95 over all, alone and under the hog. ``*_handed_step_ratio``
 is the largest that a player has ever handed to PortAudio.
+
+``duck_blocks_under_hog`` is the reflex: blocks of playback that begin from the capture callback being given a word to
+the block that is quieter for it, the most of all trials. Both callbacks run in plain threads, at the pace of a device
+and at any phase to each other. ``python_duck_blocks_*`` is the same callbacks' when a thread in Python looks at what
+was captured, every millisecond, and asks for the duck; it is given up after 100 blocks. Trials take turns.
 """
 
 from __future__ import annotations
 
 import random
+import tempfile
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from bench.peers.card import SAMPLERATE, SINK, sound_card
 from bench.peers.hogs import Load
 from bench.peers.players import CHANNELS, PLAYERS, Float, Ours, Sounding
+from bench.peers.reflex import BLOCKSIZE as REFLEX_BLOCKSIZE
+from bench.peers.reflex import CONTENT_LEVEL, DUCK_GAIN, PythonDuck, ReflexProbe, build_probe
+from sottovoce.native.activity import Activity
+from sottovoce.native.callback import CaptureCallback, PlaybackCallback
+from sottovoce.native.mixer import Mixer
+from sottovoce.native.ring import Ring
 from tests.support.soundcard import SoundCard
 
 TARGETS = {
     "flush_p95_ratio_vs_numpy_hog": (">=", 15.0),
     "flush_p95_hog_over_idle": ("<=", 1.5),
     "click_step_ratio": ("<=", 1.2),
+    "duck_blocks_under_hog": ("<=", 2.0),
 }
 
 LOADS = ("alone", "hog")
@@ -36,6 +51,8 @@ LOADS = ("alone", "hog")
 CONTENT_S = 20.0
 HZ, LEVEL = 440.0, 0.4
 SILENT, PAUSE_FRAMES, ABOUT_FRAMES = 1e-6, 240, 480
+
+BLOCK_NS = REFLEX_BLOCKSIZE * 1_000_000_000 // SAMPLERATE
 
 #: Between hearing the new sound and flushing it, so that flushes fall on any part of a block; drawn evenly.
 LISTEN_S = (0.05, 0.15)
@@ -107,8 +124,47 @@ def take_turn(card: SoundCard, name: str, load: str, seconds: float, measured: M
             measured.acknowledged_p95_ms.append(sounding.player.flush_p95_ms)
 
 
+def duck_once(probe: ReflexProbe, holder: str, offset_ns: int) -> int:
+    """Play, say a word, and count the blocks until it is quieter."""
+    mixer = Mixer(SAMPLERATE, 1)
+    source = mixer.add_source(SAMPLERATE, 1, 1 << 16)
+    source.write(np.full((1 << 16, 1), CONTENT_LEVEL, np.float32), source.generation)
+    activity = Activity()
+    activity.configure(hold_s=60.0)
+    capturing = CaptureCallback(Ring(1 << 16, 1), SAMPLERATE, 1, SAMPLERATE, 0, activity=activity)
+    with ExitStack() as stack:
+        if holder == "ours":
+            mixer.yield_to(activity, DUCK_GAIN)
+        else:
+            stack.enter_context(PythonDuck(capturing.ring, source))
+        word = np.asarray(0.1 * np.sin(2 * np.pi * 300 / SAMPLERATE * np.arange(REFLEX_BLOCKSIZE)), np.float32)
+        playing = PlaybackCallback(mixer, 0)
+        return probe.blocks_until_ducked(
+            capturing, playing, word[:, None], holding=False, period_ns=BLOCK_NS, offset_ns=offset_ns
+        )
+
+
+def duck(trials: int) -> dict[str, float]:
+    """The reflex, alone and under the hog."""
+    rng = random.Random(5)
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        probe = build_probe(Path(folder))
+        for load in LOADS:
+            blocks: dict[str, list[int]] = {"ours": [], "python": []}
+            with Load(load):
+                for _ in range(trials):
+                    for holder, counted in blocks.items():
+                        counted.append(duck_once(probe, holder, rng.randrange(BLOCK_NS)))
+            figures[f"python_duck_blocks_{load}_p50"] = float(np.median(blocks["python"]))
+            figures[f"python_duck_blocks_{load}_p95"] = float(np.percentile(blocks["python"], 95))
+            figures[f"ours_duck_blocks_{load}_p50"] = float(np.median(blocks["ours"]))
+            figures[f"duck_blocks_{'under_hog' if load == 'hog' else load}"] = float(max(blocks["ours"]))
+    return figures
+
+
 def run(quick: bool) -> dict[str, float]:
-    """Flush, and compare."""
+    """Flush and duck, and compare."""
     results: dict[tuple[str, str], Measured] = defaultdict(Measured)
     with sound_card() as card:
         for _ in range(1 if quick else 6):
@@ -131,4 +187,4 @@ def run(quick: bool) -> dict[str, float]:
             figures[f"{name}_{load}_acknowledged_p95_ms"] = float(np.median(measured.acknowledged_p95_ms))
         figures[f"{name}_{load}_handed_step_ratio"] = measured.handed_step / own_step
         figures[f"{name}_{load}_click_step_ratio"] = float(np.percentile(measured.edge_steps, 95)) / own_step
-    return figures
+    return figures | duck(10 if quick else 60)

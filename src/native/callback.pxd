@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from .activity cimport Activity, sv_activity, sv_detector
 from .meter cimport sv_meter
 from .mixer cimport Mixer
 from .mixer_core cimport mixer_core
@@ -39,6 +40,8 @@ ctypedef struct playback_state:
 ctypedef struct capture_state:
     stream_state stream
     sv_ring* ring
+    sv_activity* activity      # NULL: nobody will want to know
+    sv_detector detector
     uint32_t channels
     bint resamples
     float* content             # one piece as it came
@@ -57,6 +60,7 @@ cdef class PlaybackCallback(StreamCallback):
 cdef class CaptureCallback(StreamCallback):
     cdef capture_state* state
     cdef readonly Ring ring
+    cdef readonly Activity activity
     cdef readonly int samplerate
     cdef readonly int channels
     cdef readonly int ring_samplerate

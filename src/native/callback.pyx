@@ -12,6 +12,13 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from .activity cimport (
+    Activity,
+    sv_activity_note,
+    sv_detector_hear,
+    sv_detector_init,
+    sv_load_double,
+)
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
@@ -213,6 +220,12 @@ cdef uint64_t _write_resampled(capture_state* state, const float* x, int64_t fra
     return spent_ns
 
 
+cdef bint _hear(capture_state* state, int64_t frames) noexcept nogil:
+    """Whether a piece of the content is speech."""
+    return sv_detector_hear(&state.detector, state.content, frames, state.channels,
+                            sv_load_double(&state.activity.threshold), sv_load_double(&state.activity.margin))
+
+
 cdef int capture_callback(const void* input, void* output, unsigned long frames,
                           const PaStreamCallbackTimeInfo* times, PaStreamCallbackFlags flags,
                           void* userdata) noexcept nogil:
@@ -225,6 +238,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
     cdef const float* x = <const float*> input
     cdef uint64_t now_ns, resample_ns = 0
     cdef int64_t left = frames, part
+    cdef bint listens = state.activity != NULL and sv_load_relaxed(&state.activity.wanted), active = False
     cdef sv_level level
     if sv_load_acquire(&stream.retired):
         sv_count(&stream.generation_mismatches, 1)
@@ -239,6 +253,8 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
         part = min(left, <int64_t> _PIECE_FRAMES)
         memcpy(state.content, x, part * state.channels * sizeof(float))
         sv_count(&stream.scrubbed_samples, sv_kernels_active.scrub(state.content, part * state.channels, &level))
+        if listens and _hear(state, part):
+            active = True
         channels_mix(state.content, state.channels, state.mixed, state.ring.channels, part)
         if state.resamples:
             resample_ns += _write_resampled(state, state.mixed, part)
@@ -246,6 +262,8 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
             _write_ring(state, state.mixed, part)
         x += part * state.channels
         left -= part
+    if active:
+        sv_activity_note(state.activity, now_ns)
     sv_meter_note(&stream.meter, frames, frames * state.channels, &level)
     _finish(stream, now_ns, frames, resample_ns)
     return _CONTINUE
@@ -427,6 +445,8 @@ cdef class CaptureCallback(StreamCallback):
         Of the stream, at least 0; for whoever reads the counters.
     quality : str
         Of the resampler, one of ``sottovoce.native.rate_converter.QUALITIES``.
+    activity : Activity, optional
+        Is told when somebody speaks, if a mixer wants to know; the callback keeps it.
 
     Raises
     ------
@@ -435,7 +455,7 @@ cdef class CaptureCallback(StreamCallback):
     """
 
     def __cinit__(self, Ring ring not None, samplerate, channels, ring_samplerate, generation,
-                  quality="standard"):
+                  quality="standard", Activity activity=None):
         self.samplerate = check_samplerate(samplerate, "samplerate")
         self.channels = check_channels(channels, "channels")
         self.ring_samplerate = check_samplerate(ring_samplerate, "ring_samplerate")
@@ -450,6 +470,9 @@ cdef class CaptureCallback(StreamCallback):
         if self.state.content == NULL or self.state.mixed == NULL or self.state.resampled == NULL:
             raise MemoryError("no memory for a callback")
         self.state.ring = ring.core
+        self.activity = activity
+        self.state.activity = NULL if activity is None else activity.core
+        sv_detector_init(&self.state.detector, self.samplerate)
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != self.ring_samplerate
         converter_init(&self.state.converter, quality, self.samplerate, self.ring_samplerate,

@@ -9,12 +9,13 @@
 
 enum { SV_COMMANDS = 256 };
 
-typedef enum { SV_ADD, SV_REMOVE, SV_GAIN, SV_PAUSE, SV_RESUME } sv_command_kind;
+typedef enum { SV_ADD, SV_REMOVE, SV_GAIN, SV_DUCK, SV_PAUSE, SV_RESUME, SV_YIELD } sv_command_kind;
 
 typedef struct {
-    void *source;
-    float value;     /* of SV_GAIN: the gain to reach */
-    uint32_t frames; /* of SV_GAIN: the length of the ramp */
+    void *subject;   /* a source; of SV_YIELD an activity, or NULL */
+    float value;     /* of SV_GAIN and SV_DUCK: the gain to reach; of SV_YIELD: that of a source that yields,
+                      * below 0 if it pauses */
+    uint32_t frames; /* of SV_GAIN and SV_DUCK: the length of the ramp; of SV_YIELD: its serial number */
     sv_command_kind kind;
 } sv_command;
 

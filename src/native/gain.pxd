@@ -15,3 +15,4 @@ cdef void gain_set(gain_ramp* ramp, float value) noexcept nogil
 cdef void gain_move(gain_ramp* ramp, float target, uint32_t frames) noexcept nogil
 cdef float gain_now(const gain_ramp* ramp) noexcept nogil
 cdef void gain_apply(gain_ramp* ramp, float* x, size_t frames, size_t channels) noexcept nogil
+cdef void gain_skip(gain_ramp* ramp, size_t frames) noexcept nogil

@@ -47,6 +47,12 @@ cdef void gain_apply(gain_ramp* ramp, float* x, size_t frames, size_t channels) 
         sv_kernels_active.scale(x, ramp.target, frames * channels)
 
 
+cdef void gain_skip(gain_ramp* ramp, size_t frames) noexcept nogil:
+    """Move it on by so many frames that nobody hears. Realtime: yes. Thread: callback."""
+    if gain_moves(ramp):
+        ramp.position += <uint32_t> min(frames, <size_t> (ramp.length - ramp.position))
+
+
 def ramp_gain(x, start, stop):
     """Multiply ``x``, in place, by a gain that goes from ``start`` to ``stop`` in a straight line.
 

@@ -3,6 +3,7 @@
 cimport cython
 from cpython.buffer cimport Py_buffer, PyBuffer_Release
 
+from .activity cimport Activity
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed
 from .buffers cimport acquire_frames, check_channels, check_samplerate
 from .mixer_core cimport MIXER_MAX_BLOCKSIZE, MIXER_MAX_SOURCES, SV_ADD, SV_REMOVE, MixerCore, mixer_render
@@ -91,7 +92,7 @@ cdef class Mixer:
                 kept.append(source)
         self._leaving = kept
 
-    def add_source(self, samplerate, channels, capacity_frames, prebuffer_frames=0, quality="standard"):
+    def add_source(self, samplerate, channels, capacity_frames, prebuffer_frames=0, quality="standard", yields=True):
         """Add a source.
 
         Realtime: no. Thread: engine.
@@ -109,6 +110,8 @@ cdef class Mixer:
             Those that the resampler needs come on top.
         quality : str
             Of the resampler, one of ``sottovoce.native.rate_converter.QUALITIES``.
+        yields : bool
+            Whether it yields to somebody who speaks, see :meth:`yield_to`.
 
         Returns
         -------
@@ -124,6 +127,7 @@ cdef class Mixer:
             If there is no memory for its ring.
         """
         cdef Source source = Source(self.shared, samplerate, channels, capacity_frames, prebuffer_frames, quality)
+        source.core.yields = bool(yields)
         with self.shared.lock:
             self._reclaim()
             if len(self._sources) + len(self._leaving) >= self._max_sources and self._leaving:
@@ -164,6 +168,32 @@ cdef class Mixer:
             self.shared.settle()
             self._reclaim()
 
+    def yield_to(self, Activity activity, gain=None):
+        """Let the sources yield to somebody who speaks, within a block and with no help of Python's.
+
+        Realtime: no. Thread: engine. What follows from it is: ``mixer_render``, on the callback.
+
+        Parameters
+        ----------
+        activity : Activity or None
+            Of the microphone that is listened to; None to yield to nobody. The mixer keeps it.
+        gain : float, optional
+            Linear, 0..1: that of a source that yields, under its own gain; reached within 5 ms, left within 100 ms.
+            Without it a source pauses, and goes on where it was.
+
+        Raises
+        ------
+        ValueError
+            If the gain is out of range.
+        RuntimeError
+            If the queue of commands is full.
+        """
+        cdef double value = -1.0 if gain is None else gain
+        if gain is not None and not 0.0 <= value <= 1.0:
+            raise ValueError(f"gain is {gain!r}; it must be linear, 0..1, or None to pause")
+        with self.shared.lock:
+            self.shared.heed(activity, <float> value)
+
     def render_into(self, out):
         """Render a block without a device.
 
@@ -201,7 +231,8 @@ cdef class Mixer:
         dict of str to int
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
             ``starvations`` (how often one ran dry), ``idle_blocks`` (nothing to play, nothing missed),
-            ``scrubbed_samples`` (NaN or Inf), ``resample_errors``, ``overlaps`` (of :meth:`render_into` with another).
+            ``scrubbed_samples`` (NaN or Inf), ``resample_errors``, ``overlaps`` (of :meth:`render_into` with another),
+            ``yields`` (how often the sources yielded to somebody who spoke) and ``yielded_blocks`` (for how long).
         """
         return {
             "blocks": sv_load_relaxed(&self.core.blocks),
@@ -212,4 +243,6 @@ cdef class Mixer:
             "scrubbed_samples": sv_load_relaxed(&self.core.scrubbed_samples),
             "resample_errors": sv_load_relaxed(&self.core.resample_errors),
             "overlaps": sv_load_relaxed(&self.core.overlaps),
+            "yields": sv_load_relaxed(&self.core.yields),
+            "yielded_blocks": sv_load_relaxed(&self.core.yielded_blocks),
         }

@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from .activity cimport Activity, sv_activity
 from .source_core cimport block_report, source_core
 from .telemetry cimport Histogram
 
@@ -13,11 +14,13 @@ cdef extern from "commands.h" nogil:
         SV_ADD
         SV_REMOVE
         SV_GAIN
+        SV_DUCK
         SV_PAUSE
         SV_RESUME
+        SV_YIELD
 
     ctypedef struct sv_command:
-        void* source
+        void* subject
         float value
         uint32_t frames
         sv_command_kind kind
@@ -42,10 +45,16 @@ ctypedef struct mixer_core:
     uint64_t scrubbed_samples
     uint64_t resample_errors
     uint64_t overlaps
+    uint64_t yields
+    uint64_t yielded_blocks
+    uint64_t heeded            # the serial number of the newest SV_YIELD that the callback has taken
     uint64_t undriven_ns       # without a block for so long, nobody listens
     uint32_t samplerate
     uint32_t channels
     int active
+    sv_activity* activity      # to whom the sources yield; NULL for nobody
+    float yield_gain           # below 0: they pause
+    bint yielding
     source_core* sources[MIXER_MAX_SOURCES]
     float* content             # one piece of one source
     float* mixed               # the same at the mixer's channels
@@ -61,5 +70,10 @@ cdef class MixerCore:
     cdef Histogram flush_latencies
     cdef cython.pythread_type_lock lock  # of whoever sends commands
 
-    cdef int send(self, sv_command_kind kind, source_core* source, float value, uint32_t frames) except -1
+    cdef Activity activity     # to whom the sources yield
+    cdef list activities       # and with its number each one that the callback may still look at
+    cdef uint32_t heeds
+
+    cdef int send(self, sv_command_kind kind, void* subject, float value, uint32_t frames) except -1
+    cdef int heed(self, Activity activity, float gain) except -1
     cdef bint settle(self) noexcept

@@ -10,9 +10,11 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from .activity cimport Activity, sv_activity, sv_activity_lasts
 from .atomics cimport (
     sv_count,
     sv_give_back,
+    sv_load_acquire,
     sv_load_relaxed,
     sv_store_relaxed,
     sv_store_release,
@@ -41,19 +43,67 @@ cdef enum:
     _PIECE_FRAMES = 256
 
 
+# A duck ends more slowly than it begins: what comes back at once sounds like a fault.
+cdef double _RISE_S = 0.1
+
+
+cdef void _duck(const mixer_core* mixer, source_core* source, uint32_t frames) noexcept nogil:
+    """Move to the lower of what a command wants and what somebody who speaks makes it."""
+    cdef float target = source.duck_asked
+    if mixer.yielding and source.yields and mixer.yield_gain >= 0.0:
+        target = min(target, mixer.yield_gain)
+    if target != source.duck.target:
+        gain_move(&source.duck, target, frames)
+
+
+cdef void _set_yielding(mixer_core* mixer, bint yielding) noexcept nogil:
+    """Let every source yield that does, or none."""
+    cdef source_core* source
+    cdef int place
+    mixer.yielding = yielding
+    for place in range(mixer.active):
+        source = mixer.sources[place]
+        source.held = yielding and source.yields and mixer.yield_gain < 0.0
+        _duck(mixer, source, source.fade_frames if yielding else <uint32_t> (_RISE_S * mixer.samplerate))
+
+
+cdef void _heed(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
+    """Yield to somebody who speaks into the microphone, as its callback says."""
+    cdef bint yielding = mixer.activity != NULL and sv_activity_lasts(mixer.activity, now_ns)
+    if yielding != mixer.yielding:
+        _set_yielding(mixer, yielding)
+        sv_count(&mixer.yields, yielding)
+    if yielding:
+        sv_count(&mixer.yielded_blocks, 1)
+
+
+cdef void _add(mixer_core* mixer, source_core* source) noexcept nogil:
+    mixer.sources[mixer.active] = source  # the engine sees to it that there is room
+    mixer.active += 1
+    source.held = mixer.yielding and source.yields and mixer.yield_gain < 0.0
+    _duck(mixer, source, 0)
+
+
 cdef void _apply(mixer_core* mixer, const sv_command* command) noexcept nogil:
-    cdef source_core* source = <source_core*> command.source
+    cdef source_core* source = <source_core*> command.subject
     if command.kind == SV_ADD:
-        mixer.sources[mixer.active] = source  # the engine sees to it that there is room
-        mixer.active += 1
+        _add(mixer, source)
     elif command.kind == SV_REMOVE:
         source.leaving = True
     elif command.kind == SV_GAIN:
         gain_move(&source.gain, command.value, command.frames)
+    elif command.kind == SV_DUCK:
+        source.duck_asked = command.value
+        _duck(mixer, source, command.frames)
     elif command.kind == SV_PAUSE:
         source.pausing = True
     elif command.kind == SV_RESUME:
         source.pausing = False
+    elif command.kind == SV_YIELD:
+        _set_yielding(mixer, False)  # until the block has looked anew
+        mixer.activity = <sv_activity*> command.subject
+        mixer.yield_gain = command.value
+        sv_store_release(&mixer.heeded, command.frames)  # pairs with MixerCore.heed
 
 
 cdef void _drain_commands(mixer_core* mixer) noexcept nogil:
@@ -123,6 +173,7 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
         return
     sv_store_relaxed(&mixer.last_ns, now_ns)
     _drain_commands(mixer)
+    _heed(mixer, now_ns)
     while done < frames:
         part = min(<int64_t> _PIECE_FRAMES, frames - done)
         _render_piece(mixer, out + done * mixer.channels, part, now_ns, report)
@@ -187,6 +238,7 @@ cdef class MixerCore:
     def __cinit__(self, samplerate, channels, undriven_ns):
         cdef size_t piece_bytes = _PIECE_FRAMES * SOURCE_MAX_CHANNELS * sizeof(float)
         self.flush_latencies = Histogram()
+        self.activities = []
         self.core = <mixer_core*> sv_new(sizeof(mixer_core))
         if self.core == NULL:
             raise MemoryError("no memory for a mixer")
@@ -208,10 +260,10 @@ cdef class MixerCore:
         """Act in the callback's place if there is none. Realtime: yes. Thread: engine."""
         return _settle_undriven(self.core, sv_now_ns())
 
-    cdef int send(self, sv_command_kind kind, source_core* source, float value, uint32_t frames) except -1:
+    cdef int send(self, sv_command_kind kind, void* subject, float value, uint32_t frames) except -1:
         """Queue a command; under the lock. Realtime: no. Thread: engine."""
         cdef sv_command command
-        command.source = source
+        command.subject = subject
         command.value = value
         command.frames = frames
         command.kind = kind
@@ -221,6 +273,21 @@ cdef class MixerCore:
             return 0
         raise RuntimeError(f"the mixer's queue of {SV_COMMANDS} commands is full: more were sent during one block than"
                            " it takes; send fewer, or wait for the next block")
+
+    cdef int heed(self, Activity activity, float gain) except -1:
+        """Let the sources yield to an activity, or to none; under the lock. Realtime: no. Thread: engine."""
+        cdef uint64_t heeded
+        self.heeds += 1
+        self.activities.append((self.heeds, activity))
+        self.send(SV_YIELD, NULL if activity is None else activity.core, gain, self.heeds)
+        if self.activity is not None:
+            self.activity.want(-1)
+        if activity is not None:
+            activity.want(1)
+        self.activity = activity
+        heeded = sv_load_acquire(&self.core.heeded)  # what came before it is nobody's any more
+        self.activities = [(number, known) for number, known in self.activities if number >= heeded]
+        return 0
 
 
 sv_kernels_select_from_environment()

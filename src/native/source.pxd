@@ -19,4 +19,5 @@ cdef class Source:
     cdef uint64_t _short_writes
 
     cdef bint _flush_waits(self) noexcept
+    cdef int _ramp(self, sv_command_kind kind, object gain, double most, object ramp_s) except -1
     cdef int _command(self, sv_command_kind kind, float value, uint32_t frames) except -1

@@ -10,7 +10,7 @@ from .atomics cimport sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_sto
 from .buffers cimport acquire_frames, check_channels, check_samplerate
 from .gain cimport gain_set
 from .memory cimport sv_new
-from .mixer_core cimport SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
+from .mixer_core cimport SV_DUCK, SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
 from .rate_converter cimport converter_free, converter_init, converter_lookahead
 from .ring cimport ring_free, ring_new, sv_ring_queued, sv_ring_write
 from .source_core cimport source_core
@@ -53,6 +53,8 @@ cdef class Source:
             self.core.prebuffer_frames = min(self.core.ring.capacity, self.core.prebuffer_frames + self._lookahead)
         gain_set(&self.core.gain, 1.0)
         gain_set(&self.core.envelope, 1.0)
+        gain_set(&self.core.duck, 1.0)
+        self.core.duck_asked = 1.0
         self._gain = 1.0
 
     def __dealloc__(self):
@@ -251,13 +253,37 @@ cdef class Source:
         RuntimeError
             If the source was removed, or the queue of commands is full.
         """
+        self._ramp(SV_GAIN, gain, MAX_GAIN, ramp_s)
+        self._gain = gain
+
+    def duck(self, gain, ramp_s=0.005):
+        """Move to a gain under that of :meth:`set_gain`, which stays what it is: 1 ends it.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        gain : float
+            Linear, 0..1.
+        ramp_s : float
+            How long it takes, in seconds, 0..10; linear in amplitude.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        RuntimeError
+            If the source was removed, or the queue of commands is full.
+        """
+        self._ramp(SV_DUCK, gain, 1.0, ramp_s)
+
+    cdef int _ramp(self, sv_command_kind kind, object gain, double most, object ramp_s) except -1:
         cdef double value = gain, seconds = ramp_s
-        if not isfinite(value) or not 0.0 <= value <= MAX_GAIN:
-            raise ValueError(f"gain is {gain!r}; it must be linear, 0..{MAX_GAIN:g}")
+        if not isfinite(value) or not 0.0 <= value <= most:
+            raise ValueError(f"gain is {gain!r}; it must be linear, 0..{most:g}")
         if not isfinite(seconds) or not 0.0 <= seconds <= MAX_RAMP_S:
             raise ValueError(f"ramp_s is {ramp_s!r}; it must be in seconds, 0..{MAX_RAMP_S:g}")
-        self._command(SV_GAIN, value, <uint32_t> (seconds * self.shared.core.samplerate + 0.5))
-        self._gain = value
+        return self._command(kind, value, <uint32_t> (seconds * self.shared.core.samplerate + 0.5))
 
     def pause(self):
         """Fade out in 5 ms and stop where it is; what is queued stays.

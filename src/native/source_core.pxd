@@ -51,10 +51,14 @@ ctypedef struct source_core:
     uint32_t channels
     uint32_t fade_frames
     bint resamples
-    bint pausing
+    bint pausing               # by a command
+    bint yields                # to whom the mixer listens to
+    bint held                  # paused as it yields
     bint leaving
     source_phase phase
     gain_ramp gain
+    gain_ramp duck             # under the gain
+    float duck_asked           # by a command; while the source yields, its gain may be lower
     gain_ramp envelope
     float hold[SOURCE_MAX_CHANNELS]
     uint64_t prebuffer_frames

@@ -1,7 +1,7 @@
 """One playing input of the mixer, as the callback sees it: ring, resampler, envelope, generation.
 
-What sounds is ``content * envelope * gain``. The content comes from the ring, or is the last frame held when the ring
-ran dry. The envelope is 1 while the source plays, and goes to 0 in 5 ms before anything stops the content: pause,
+What sounds is ``content * envelope * gain * duck``. The content comes from the ring, or is the last frame held when the
+ring ran dry. The envelope is 1 while the source plays, and goes to 0 in 5 ms before anything stops the content: pause,
 flush, removal, starvation. After a starvation it comes back from 0; a new utterance starts at once, as it was written.
 
 Realtime: yes, all of it. Thread: callback.
@@ -18,7 +18,7 @@ from .atomics cimport (
     sv_store_relaxed,
     sv_store_release,
 )
-from .gain cimport gain_apply, gain_move, gain_moves, gain_set
+from .gain cimport gain_apply, gain_move, gain_moves, gain_set, gain_skip
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .rate_converter cimport (
     converter_end,
@@ -177,7 +177,7 @@ cdef bint _leave_silence(source_core* source, bint flushing, uint64_t now_ns) no
     if flushing:
         _apply_flush(source, now_ns)
         return True
-    if source.leaving or source.pausing:
+    if source.leaving or source.pausing or source.held:
         return False
     if not _can_start(source):
         if source.phase == SOURCE_STARVED and _has_ended(source):
@@ -223,8 +223,9 @@ cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept n
     """
     cdef sv_ring_span span
     cdef size_t last
-    if (source.phase != SOURCE_PLAYING or source.resamples or source.pausing or source.leaving
+    if (source.phase != SOURCE_PLAYING or source.resamples or source.pausing or source.held or source.leaving
             or source.envelope.target != 1.0 or gain_moves(&source.envelope) or gain_moves(&source.gain)
+            or source.duck.target != 1.0 or gain_moves(&source.duck)
             or _is_flushing(source) or source.first_tag != source.acknowledged + 1
             or sv_ring_ready(source.ring, frames) < <uint64_t> frames):
         return False
@@ -253,7 +254,7 @@ cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_
     cdef float target
     while filled < frames:
         flushing = _is_flushing(source)
-        stopping = flushing or source.pausing or source.leaving
+        stopping = flushing or source.pausing or source.held or source.leaving
         if _is_silent(source, stopping):
             if _leave_silence(source, flushing, now_ns):
                 continue
@@ -270,14 +271,16 @@ cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_
             part = _play(source, out + filled * source.channels, part, flushing, stopping, now_ns, report)
         filled += part
         sounded = sounded or part > 0
-    if source.phase == SOURCE_DECAYING or (source.phase == SOURCE_STARVED and not source.pausing):
+    if source.phase == SOURCE_DECAYING or (source.phase == SOURCE_STARVED and not source.pausing and not source.held):
         report.starved = True
         sv_count(&source.starved_frames, frames - filled)
     if sounded:
         memset(out + filled * source.channels, 0, (frames - filled) * source.channels * sizeof(float))
         gain_apply(&source.gain, out, frames, source.channels)
-    elif gain_moves(&source.gain):
-        source.gain.position += <unsigned int> min(frames, <int64_t> (source.gain.length - source.gain.position))
+        gain_apply(&source.duck, out, frames, source.channels)
+    else:
+        gain_skip(&source.gain, frames)
+        gain_skip(&source.duck, frames)
     return sounded
 
 

@@ -14,6 +14,7 @@ from sottovoce.app.reference import settings
 from sottovoce.app.settings import AudioSettings, Config
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.portaudio import WantedWay
+from sottovoce.audio.reflex import Reflex
 from sottovoce.core.errors import ConfigError
 from sottovoce.native.mixer import MAX_BLOCKSIZE
 
@@ -221,6 +222,20 @@ def test_any_file_is_read_or_refused_with_its_name(tmp_path_factory: pytest.Temp
     except ConfigProblems as error:
         names = [problem.origin.name for problem in error.problems]
     assert set(names) == {str(file)}
+
+
+def test_settings_and_engine_agree_on_the_reflex() -> None:
+    audio, reflex = AudioSettings(), Reflex()
+    assert audio.reflex == "off", "only whoever wears an earpiece wants it"
+    names = {"reflex_threshold_dbfs": "threshold_dbfs", "reflex_margin_db": "margin_db", "reflex_hold_s": "hold_s"}
+    for name, of_reflex in {**names, "duck_gain_db": "duck_gain_db"}.items():
+        assert getattr(audio, name) == getattr(reflex, of_reflex), "one default"
+        limits = AudioSettings.model_json_schema()["properties"][name]
+        for allowed in (limits["minimum"], limits["maximum"]):
+            Reflex(**{of_reflex: allowed})
+        for refused in (limits["minimum"] - 1, limits["maximum"] + 1):
+            with pytest.raises(ConfigError, match=f"{of_reflex} is"):
+                Reflex(**{of_reflex: refused})
 
 
 def test_settings_and_engine_agree_on_what_is_allowed() -> None:

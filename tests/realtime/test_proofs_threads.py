@@ -25,8 +25,8 @@ from tests.realtime.proofs.building import HERE, build, compiler
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MODULES = (
-    "buffers", "callback", "channels", "gain", "mixer", "mixer_core", "rate_converter", "resample", "ring", "source",
-    "source_core", "stream_core", "telemetry",
+    "activity", "buffers", "callback", "channels", "gain", "mixer", "mixer_core", "rate_converter", "resample", "ring",
+    "source", "source_core", "stream_core", "telemetry",
 )  # fmt: skip
 CALLBACK_SIDE = ("mixer_core", "source_core")
 #: As in CMakeLists.txt: an object file for each instruction set.
@@ -141,7 +141,8 @@ def test_no_race_between_callbacks_and_the_rest(sanitized: Sanitized) -> None:
     assert done.returncode == 0, done.stderr
     happened = json.loads(done.stdout)
     assert happened["file"].startswith(str(sanitized.folder)), "the modules with the sanitizer are the ones that ran"
-    assert all(happened[name] > 0 for name in ("played", "captured", "flushes", "consumed", "read")), happened
+    names = ("played", "captured", "flushes", "consumed", "read", "spoken", "yielded")
+    assert all(happened[name] > 0 for name in names), happened
 
 
 def test_callbacks_without_memory_order_are_reported(sanitized: Sanitized, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sottovoce.native.activity import Activity
 from sottovoce.native.callback import CaptureCallback, PlaybackCallback
 from sottovoce.native.mixer import Mixer, Source
 from sottovoce.native.ring import Ring
@@ -54,6 +55,7 @@ def command(source: Source) -> None:
     with contextlib.suppress(RuntimeError):  # the queue is full until the next block
         source.pause()
         source.set_gain(0.5)
+        source.duck(0.5)
         source.resume()
     time.sleep(0.0005)
 
@@ -61,8 +63,20 @@ def command(source: Source) -> None:
 def look(source: Source, mixer: Mixer, callback: PlaybackCallback) -> None:
     """What a monitor does."""
     source.counters(), mixer.counters(), callback.counters()
+    callback.peak, callback.rms
     callback.durations.percentile_ns(99), mixer.flush_latencies.percentile_ns(99)
     source.played_frames, source.first_frame_ns, source.queued_frames, callback.last_block_ns
+
+
+def listen(mixer: Mixer, activity: Activity) -> None:
+    """Whoever connects a microphone and disconnects it, and one that is forgotten while it is looked at."""
+    with contextlib.suppress(RuntimeError):
+        mixer.yield_to(activity, 0.5)
+        activity.configure(-90.0, 0.0, 0.0001)
+        activity.counters(), activity.active
+        mixer.yield_to(Activity())
+        mixer.yield_to(activity)
+    time.sleep(0.0005)
 
 
 def replace(mixer: Mixer) -> None:
@@ -80,10 +94,15 @@ def main(library: str, seconds: float) -> None:
     render.stop.restype = ctypes.c_uint64
     mixer, ring = Mixer(RATE, 2), Ring(512, 1)
     sources = [mixer.add_source(rate, 2, 1024, 128) for rate in (RATE, 24_000)]
-    playing, capturing = PlaybackCallback(mixer, 0), CaptureCallback(ring, RATE, 2, 16_000, 0)
+    activity = Activity()
+    playing, capturing = PlaybackCallback(mixer, 0), CaptureCallback(ring, RATE, 2, 16_000, 0, activity=activity)
     callers = [Caller(callback.address, callback.userdata) for callback in (playing, capturing)]
     read = np.empty((64, 1), np.float32)
-    tasks: list[Callable[[], object]] = [lambda: replace(mixer), lambda: ring.read_into(read)]
+    tasks: list[Callable[[], object]] = [
+        lambda: listen(mixer, activity),
+        lambda: replace(mixer),
+        lambda: ring.read_into(read),
+    ]
     for source in sources:
         tasks += [lambda s=source: write(s), lambda s=source: flush(s), lambda s=source: command(s)]  # type: ignore[misc]
         tasks += [lambda s=source: look(s, mixer, playing)]  # type: ignore[misc]
@@ -105,6 +124,7 @@ def main(library: str, seconds: float) -> None:
     played, captured = [int(render.stop(ctypes.byref(caller))) for caller in callers]
     flushes = sum(source.acknowledged_generation for source in sources)
     json.dump({"played": played, "captured": captured, "flushes": flushes, "consumed": sources[0].consumed_frames,
+               "spoken": activity.counters()["active_blocks"], "yielded": mixer.counters()["yielded_blocks"],
                "read": ring.read_frames, "file": sys.modules[Mixer.__module__].__file__}, sys.stdout)  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from bench.reference import NumpyCallback, Playing
+from sottovoce.native.activity import Activity
 from sottovoce.native.callback import CaptureCallback, PlaybackCallback
 from sottovoce.native.mixer import MAX_BLOCKSIZE, Mixer
 from sottovoce.native.ring import Ring
@@ -37,6 +38,12 @@ _process.armed_call.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_
 def noise(frames: int, channels: int, level: float = 0.2) -> Float:
     """Seeded noise."""
     return np.random.default_rng(frames).uniform(-level, level, (frames, channels)).astype(np.float32)
+
+
+def voiced(frames: int) -> Float:
+    """What passes for a voice, in stereo."""
+    one = 0.2 * np.sin(2 * np.pi * 300 / RATE * np.arange(frames))
+    return np.repeat(one[:, None], 2, axis=1).astype(np.float32)
 
 
 class Driver:
@@ -56,6 +63,20 @@ class Driver:
         _process.armed_call(self.address, x.ctypes.data, None, len(x), self.userdata)
 
 
+class Ear:
+    """A microphone that a mixer may listen to."""
+
+    def __init__(self) -> None:
+        self.activity = Activity()
+        self._callback = CaptureCallback(Ring(128, 1), RATE, 2, RATE, 1, activity=self.activity)
+        self._driver = Driver(self._callback.address, self._callback.userdata, 2)
+
+    def speak(self, hold_s: float) -> None:
+        """One word."""
+        self.activity.configure(hold_s=hold_s)
+        self._driver.capture(voiced(BLOCKSIZE))
+
+
 def playback(samplerate: int, channels: int) -> dict[str, int]:
     """Everything that a mixer does, through a stream of that format."""
     mixer = Mixer(RATE, 2, undriven_s=3600.0)
@@ -67,6 +88,15 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
         source.write(noise(8192, source.channels), 0)
         source.set_gain(0.5, 0.05)
     driver.play(4)
+    ear = Ear()
+    for gain in (0.2, None):  # they duck, they pause
+        mixer.yield_to(ear.activity, gain)
+        ear.speak(hold_s=60.0)
+        driver.play(2)
+        ear.speak(hold_s=0.0)
+        driver.play(2)
+    mixer.yield_to(None)
+    sources[0].duck(0.5, 0.001)
     sources[0].pause()
     driver.play(4)
     sources[0].resume()
@@ -93,23 +123,32 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
     _process.armed_call(callback.address, None, None, BLOCKSIZE, callback.userdata)  # no buffer
     callback.retire()
     driver.play(2)
-    return {**callback.counters(), "flushes": mixer.flush_latencies.count}
+    return {
+        **mixer.counters(),
+        **callback.counters(),
+        "flushes": mixer.flush_latencies.count,
+        "peak": callback.peak > 0.0,
+    }
 
 
 def capture(samplerate: int, ring_samplerate: int) -> dict[str, int]:
     """Capture until the ring overruns, with NaN in it."""
     ring = Ring(1 << 13, 1)
-    callback = CaptureCallback(ring, samplerate, 2, ring_samplerate, 1)
+    activity = Activity()
+    mixer = Mixer(RATE, 1)
+    mixer.yield_to(activity)
+    callback = CaptureCallback(ring, samplerate, 2, ring_samplerate, 1, activity=activity)
     driver = Driver(callback.address, callback.userdata, 2)
     x = noise(1000, 2)
     x[7] = np.nan
     for _ in range(40):
         driver.capture(x)
+        driver.capture(voiced(1000))
     driver.capture(np.zeros((MAX_BLOCKSIZE + 1, 2), np.float32))
     _process.armed_call(callback.address, None, None, BLOCKSIZE, callback.userdata)
     callback.retire()
     driver.capture(x)
-    return callback.counters()
+    return {**callback.counters(), **activity.counters(), "peak": callback.peak > 0.0}
 
 
 def numpy_playback() -> dict[str, int]:

@@ -52,13 +52,14 @@ class LiveSession:
     def run(self) -> None:
         """Load everything, say so, and listen until Ctrl-C."""
         from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
-        from sottovoce.app.wiring import open_player, open_recorder, open_voice
+        from sottovoce.app.wiring import connect_reflex, open_player, open_recorder, open_voice
 
         app, config = self._app, self._app.config
         with ExitStack() as stack:
             # devices first: whoever forgot to plug in need not wait for models
             recorder = stack.enter_context(open_recorder(config))
             player = stack.enter_context(open_player(config))
+            connect_reflex(config, player, recorder)
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))

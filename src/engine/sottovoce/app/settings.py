@@ -159,6 +159,23 @@ class AudioSettings(Section):
     playback_gain_db: float = Field(
         default=0.0, ge=-60, le=12, description="Loudness of everything that is played, in dB; 0 leaves it as it is."
     )
+    reflex: Literal["off", "duck", "pause"] = Field(
+        default="off",
+        description='What speech does as soon as somebody speaks into the microphone: play on ("off"), more quietly '
+        '("duck"), or stop until they are done ("pause"). For earpieces: a loudspeaker would yield to itself.',
+    )
+    reflex_threshold_dbfs: float = Field(
+        default=-45.0, ge=-90, le=0, description="Least level at the microphone that counts as somebody speaking."
+    )
+    reflex_margin_db: float = Field(
+        default=12.0, ge=0, le=60, description="How far somebody must be above the noise around to count as speaking."
+    )
+    reflex_hold_s: float = Field(
+        default=0.4, ge=0, le=60, description="Seconds that the reflex lasts after the last word."
+    )
+    duck_gain_db: float = Field(
+        default=-18.0, ge=-120, le=0, description="How much quieter speech plays while somebody speaks, in dB."
+    )
 
 
 class VadSettings(Section):

@@ -18,6 +18,7 @@ from sottovoce.audio.output import SleepPolicy
 from sottovoce.audio.player import Player
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.recorder import Recorder
+from sottovoce.audio.reflex import Reflex
 from sottovoce.audio.source import PlayerSource
 from sottovoce.core.errors import BackendError, NotesError
 from sottovoce.core.units import db_to_gain
@@ -132,6 +133,17 @@ def open_voice(config: Config, player: Player, samplerate: int) -> PlayerSource:
     voice = player.open_source(samplerate, prebuffer_s=VOICE_PREBUFFER_S)
     voice.set_gain(db_to_gain(config.audio.playback_gain_db), ramp_s=0.0)
     return voice
+
+
+def connect_reflex(config: Config, player: Player, recorder: Recorder) -> None:
+    """Let what plays yield to who speaks, if the settings want it; both are started."""
+    audio = config.audio
+    player.yield_to(
+        recorder,
+        Reflex(
+            audio.reflex, audio.reflex_threshold_dbfs, audio.reflex_margin_db, audio.reflex_hold_s, audio.duck_gain_db
+        ),
+    )
 
 
 def open_recorder(config: Config) -> Recorder:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 
@@ -14,13 +15,14 @@ import numpy.typing as npt
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamRate, check_choice
 from sottovoce.audio.output import DeviceOutput, Output, SleepPolicy
+from sottovoce.audio.reflex import Listener, Reflex
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.resampler import Resampler
 from sottovoce.audio.source import PlayerSource, SourceSnapshot
 from sottovoce.core.errors import ConfigError, StreamClosedError, StreamError
 from sottovoce.core.formats import check_channels, check_samplerate
 from sottovoce.core.log import get_logger, log_event
-from sottovoce.core.units import s_to_frames
+from sottovoce.core.units import db_to_gain, s_to_frames
 from sottovoce.native.mixer import Mixer
 
 ResampleMode: TypeAlias = Literal["producer", "callback", "off"]
@@ -131,6 +133,7 @@ class Player:
         self._sources: tuple[PlayerSource, ...] = ()
         self._default: PlayerSource | None = None
         self._told_over_budget = False
+        self._yielding = False
         self._closed = False
 
     def start(self) -> None:
@@ -170,6 +173,9 @@ class Player:
             self.changed.notify_all()
         if self._mixer is None:
             return
+        if self._yielding:
+            with suppress(RuntimeError):  # a full queue of commands: then the recorder goes on listening, for nobody
+                self._mixer.yield_to(None)
         if self.output.live:
             self._fade_out()
         else:
@@ -240,6 +246,7 @@ class Player:
         *,
         buffer_s: float | None = None,
         prebuffer_s: float = 0.0,
+        yields: bool = True,
     ) -> PlayerSource:
         """Another stream of audio that plays beside what is written.
 
@@ -253,6 +260,8 @@ class Player:
             Seconds that it holds; as the player's unless given.
         prebuffer_s : float
             Seconds that have to be queued before it starts, and after it has run dry.
+        yields : bool
+            Whether it yields to somebody who speaks, once :meth:`yield_to` was called.
 
         Raises
         ------
@@ -281,13 +290,43 @@ class Player:
         reserve = 2 * round(Resampler(rate, ring_rate, channels).latency_frames) + 64 if by_producer else 0
         prebuffer = s_to_frames(prebuffer_s, ring_rate)
         try:
-            native = mixer.add_source(ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer)
+            native = mixer.add_source(
+                ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer, yields=yields
+            )
         except RuntimeError as error:  # as many as the mixer can play are open
             raise StreamError(str(error), hint="close a source before another is opened") from error
         source = PlayerSource(self, native, rate, prebuffer, reserve_frames=reserve)
         with self.changed:
             self._sources = (*self._sources, source)
         return source
+
+    def yield_to(self, listener: Listener | None, reflex: Reflex | None = None) -> None:
+        """Duck or pause the sources within two blocks of somebody speaking, whatever Python does meanwhile.
+
+        The capture callback of the recorder tells the callback of the player through a word of memory that both keep:
+        either may be closed, or lose its device, first. A player yields to one recorder; the last call counts.
+
+        Parameters
+        ----------
+        listener : Recorder or None
+            Who hears somebody speak; None to yield to nobody.
+        reflex : Reflex, optional
+            How; ``Reflex()`` unless given. What counts as speech is set for all players that yield to this recorder.
+
+        Raises
+        ------
+        StreamError
+            If the player was not started.
+        """
+        how = reflex or Reflex()
+        with self.changed:
+            if listener is None or how.mode == "off":
+                self.mixer.yield_to(None)
+                self._yielding = False
+                return
+            listener.activity.configure(how.threshold_dbfs, how.margin_db, how.hold_s)
+            self.mixer.yield_to(listener.activity, db_to_gain(how.duck_gain_db) if how.mode == "duck" else None)
+            self._yielding = True
 
     def remove(self, source: PlayerSource) -> None:
         """Forget a source that closes; called by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from sottovoce.core.errors import ConfigError, StreamError
 from sottovoce.core.formats import as_block, check_channels, check_samplerate
 from sottovoce.core.types import Block
 from sottovoce.core.units import s_to_frames
+from sottovoce.native.activity import Activity
 from sottovoce.native.callback import CaptureCallback
 from sottovoce.native.ring import Ring
 
@@ -41,6 +42,8 @@ class RecorderSnapshot:
     overruns: int
     buffer_s: float
     stream: StreamReport
+    #: How often somebody began to speak, and in how many blocks somebody spoke; counted while a player yields to it.
+    activity: Mapping[str, int] = field(default_factory=dict)
 
 
 class Recorder:
@@ -112,6 +115,8 @@ class Recorder:
             prefer_stream_rate=prefer_stream_rate,
             policy=policy or LifecyclePolicy(),
         )
+        #: Whether somebody speaks; computed while a player wants to know, see :meth:`Player.yield_to`.
+        self.activity = Activity()
         self._host = host
         self._changed = threading.Condition()
         self._read_lock = threading.Lock()
@@ -142,7 +147,7 @@ class Recorder:
         keeper = StreamKeeper(
             self._config,
             lambda generation, samplerate, channels, _: CaptureCallback(
-                ring, samplerate, channels, ring_samplerate, generation
+                ring, samplerate, channels, ring_samplerate, generation, activity=self.activity
             ),
             host,
         )
@@ -245,6 +250,7 @@ class Recorder:
             overruns=self._overruns(report.counters),
             buffer_s=self.buffer_s,
             stream=report,
+            activity=self.activity.counters(),
         )
 
     @staticmethod

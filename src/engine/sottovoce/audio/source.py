@@ -263,6 +263,11 @@ class PlayerSource:
         self._require_open()
         self._native.set_gain(gain, ramp_s)
 
+    def duck(self, gain: float, ramp_s: float = 0.005) -> None:
+        """Play more quietly, by a gain of 0 to 1 under that of :meth:`set_gain`; 1 ends it."""
+        self._require_open()
+        self._native.duck(gain, ramp_s)
+
     def pause(self) -> None:
         """Stop playing, with a fade; what is queued stays."""
         self._require_open()

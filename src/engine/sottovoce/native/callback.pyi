@@ -1,5 +1,6 @@
 from typing import Self, final
 
+from sottovoce.native.activity import Activity
 from sottovoce.native.mixer import Mixer
 from sottovoce.native.ring import Ring
 from sottovoce.native.stream_core import StreamCallback
@@ -43,7 +44,10 @@ class CaptureCallback(StreamCallback):
         ring_samplerate: int,
         generation: int,
         quality: str = "standard",
+        activity: Activity | None = None,
     ) -> Self: ...
+    @property
+    def activity(self) -> Activity | None: ...
     @property
     def ring(self) -> Ring: ...
     @property

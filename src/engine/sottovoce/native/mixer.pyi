@@ -3,6 +3,7 @@ from typing import Self, final
 import numpy as np
 import numpy.typing as npt
 
+from sottovoce.native.activity import Activity
 from sottovoce.native.source import Source as Source
 from sottovoce.native.telemetry import Histogram
 
@@ -30,7 +31,9 @@ class Mixer:
         capacity_frames: int,
         prebuffer_frames: int = 0,
         quality: str = "standard",
+        yields: bool = True,
     ) -> Source: ...
     def remove_source(self, source: Source) -> None: ...
+    def yield_to(self, activity: Activity | None, gain: float | None = None) -> None: ...
     def render_into(self, out: npt.NDArray[np.float32]) -> None: ...
     def counters(self) -> dict[str, int]: ...
