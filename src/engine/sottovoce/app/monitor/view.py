@@ -166,7 +166,8 @@ def _rows_of(
     if kind == "output" and scene.now.output is not None:
         for number, source in enumerate(scene.now.output.sources, 1):
             yield f"source {number}", _source(source, room, glyphs)
-    yield "counted", flow(_counts(kind, growth, detail), room, glyphs.between)
+    if report.counters:
+        yield "counted", flow(_counts(kind, growth, detail), room, glyphs.between)
     if report.recreates:
         yield "reopened", flow(_recreates(report, glyphs), room, glyphs.between)
 
@@ -174,7 +175,8 @@ def _rows_of(
 def _facts(report: StreamReport, gone: Gone | None, detail: int, glyphs: Glyphs) -> Iterator[Text | str]:
     yield Text(report.device or (gone.device if gone else "") or "no device", "bold cyan")
     yield Text(report.state.value + (f" for {gone.for_s:.1f} s" if gone else ""), _STATE_STYLES[report.state])
-    yield f"generation {report.generation}"
+    if report.generation:
+        yield f"generation {report.generation}"
     if not report.samplerate:
         return
     yield f"{report.samplerate} Hz"
