@@ -7,6 +7,7 @@ A case is a module of ``bench/cases`` whose docstring says what is measured, wit
 
     def run(quick: bool) -> dict[str, float]
     TARGETS: dict[str, tuple[str, float]]      # optional: {"speedup_min": (">=", 4)}
+    OPTIONAL: frozenset[str]                   # optional: figures that not every machine can give
 
 Cases measure peers interleaved in one run and give ratios, because the machines they run on are shared and noisy.
 A target that is missed is shown, and is no failure: whether a figure is good is for a person to judge, on a quiet
@@ -101,14 +102,21 @@ def verdict(value: float, target: tuple[str, float] | None) -> str:
     return f"{sign} {bound:g}  {'met' if COMPARE[sign](value, bound) else 'NOT MET'}"
 
 
-def show(figures: Mapping[str, float], targets: Mapping[str, tuple[str, float]], out: TextIO) -> None:
-    """Print the figures as a table; ValueError if a target is for a figure that there is not."""
-    unknown = set(targets) - set(figures)
+def show(
+    figures: Mapping[str, float],
+    targets: Mapping[str, tuple[str, float]],
+    out: TextIO,
+    optional: frozenset[str] = frozenset(),
+) -> None:
+    """Print the figures as a table; ValueError if a target is for a figure that there is not, nor may be missing."""
+    unknown = set(targets) - set(figures) - optional
     if unknown:
         raise ValueError(f"targets for figures that the case does not give: {', '.join(sorted(unknown))}")
     width = max(map(len, figures), default=0)
     for name, value in figures.items():
         print(f"{name:<{width}}  {value:>12.4g}  {verdict(value, targets.get(name))}".rstrip(), file=out)
+    for name in sorted(set(targets) & optional - set(figures)):
+        print(f"{name:<{width}}  not measured here", file=out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = sys.stderr if given.json == "-" else sys.stdout
     print(f"{given.case}{' (quick)' if given.quick else ''}: {first_line(files[given.case])}", file=table, flush=True)
     figures = checked(module.run(given.quick))
-    show(figures, getattr(module, "TARGETS", {}), table)
+    show(figures, getattr(module, "TARGETS", {}), table, getattr(module, "OPTIONAL", frozenset()))
     result = json.dumps({"case": given.case, "machine": machine(), "figures": figures}, indent=2)
     if given.json == "-":
         print(result)

@@ -91,6 +91,12 @@ def test_target_without_figure_is_refused(runner: ModuleType) -> None:
         runner.show({"x": 1.0}, {"typo": ("<", 2.0)}, io.StringIO())
 
 
+def test_figure_that_may_be_missing_is_said_to_be(runner: ModuleType) -> None:
+    shown = io.StringIO()
+    runner.show({"x": 1.0}, {"peer_ratio": ("<", 2.0)}, shown, frozenset({"peer_ratio"}))
+    assert "peer_ratio  not measured here" in shown.getvalue()
+
+
 def test_every_case_says_what_it_measures(runner: ModuleType) -> None:
     files = runner.case_files()
     assert {"import", "convert", "callback_offline", "demo"} <= set(files)
