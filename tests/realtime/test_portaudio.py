@@ -14,9 +14,10 @@ from sottovoce.audio.host import Device, Kind, StreamRequest
 from sottovoce.audio.libportaudio import INVALID_CHANNEL_COUNT, INVALID_DEVICE, LibPortAudio
 from sottovoce.audio.portaudio import PortAudioHost, choose_way, portaudio_host, portaudio_status
 from sottovoce.core.errors import HostAudioError
-from sottovoce.native.callback import CaptureCallback, PlaybackCallback, StreamCallback
+from sottovoce.native.callback import CaptureCallback, PlaybackCallback
 from sottovoce.native.mixer import Mixer
 from sottovoce.native.ring import Ring
+from sottovoce.native.stream_core import StreamCallback
 from tests.support.soundcard import SoundCard, wait_until
 
 pytestmark = pytest.mark.device
