@@ -52,15 +52,17 @@ def report(kind: str, counters: Mapping[str, int] | None = None, **changes: obje
 
 
 def player(stream: StreamReport | None = None, *sources: SourceSnapshot) -> PlayerSnapshot:
-    return PlayerSnapshot(48000, 2, 5.0, {}, DurationStats(), stream or report("output"), sources)
+    counters = {"yields": 0, "yielded_blocks": 0}
+    return PlayerSnapshot(48000, 2, 5.0, counters, DurationStats(), stream or report("output"), sources)
 
 
 def source(queued_s: float = 0.5, **counters: int) -> SourceSnapshot:
     return SourceSnapshot(48000, 1, 3, queued_s, 2.0, False, 1.0, 2.0, counters)
 
 
-def recorder(stream: StreamReport | None = None, backlog_s: float = 0.02) -> RecorderSnapshot:
-    return RecorderSnapshot(16000, 1, 5.0, backlog_s, 0, 10.0, stream or report("input"))
+def recorder(stream: StreamReport | None = None, backlog_s: float = 0.02, spoken: int = 0) -> RecorderSnapshot:
+    activity = {"activations": spoken, "active_blocks": 40 * spoken}
+    return RecorderSnapshot(16000, 1, 5.0, backlog_s, 0, 10.0, stream or report("input"), activity)
 
 
 def look(at_s: float, output: PlayerSnapshot | None = None, input: RecorderSnapshot | None = None) -> Look:

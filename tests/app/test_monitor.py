@@ -98,6 +98,16 @@ def test_headset_in_telephone_quality_is_named_with_what_avoids_it(
     assert "'built in'" in problem["mend"]
 
 
+@pytest.mark.parametrize(("arguments", "times"), [((), 1), (("--through",), 0), (("--no-input",), 0)])
+def test_playback_yields_as_in_live_but_not_to_what_is_played_through(
+    cli: Cli, host: FakeHost, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], times: int
+) -> None:
+    connected: list[object] = []
+    monkeypatch.setattr(wiring, "connect_reflex", lambda *parts: connected.append(parts))
+    assert cli("monitor", "--once", *arguments).code == 0
+    assert len(connected) == times
+
+
 def test_interrupt_is_how_it_ends(cli: Cli, host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = itertools.count()
     take = command._look

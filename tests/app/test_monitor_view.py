@@ -27,7 +27,7 @@ def healthy() -> Scene:
     watcher = Watcher("a tone of 440 Hz", "q quits, c clears peaks")
     watcher.see(look(0.0, player(None, source(0.4)), recorder()))
     return watcher.see(look(75.0, player(report("output", {"blocks": 14_000, "idle_blocks": 8}), source()), recorder(
-        report("input", {"blocks": 14_000}))))  # fmt: skip
+        report("input", {"blocks": 14_000}), spoken=2)))  # fmt: skip
 
 
 def troubled() -> Scene:

@@ -155,7 +155,7 @@ class Monitor:
 
     def _open(self, stack: ExitStack) -> tuple[Player | None, Recorder | None]:
         """Open what is wanted, and start who plays and who listens; all of it ends with ``stack``."""
-        from sottovoce.app.wiring import open_player, open_recorder
+        from sottovoce.app.wiring import connect_reflex, open_player, open_recorder
         from sottovoce.audio.files import AudioFile
         from sottovoce.core.threads import ThreadGroup
 
@@ -168,6 +168,8 @@ class Monitor:
             recorder = stack.enter_context(open_recorder(config)) if not options.no_input else None
         with _may_be_left_closed("--no-output"):
             player = stack.enter_context(open_player(config)) if not options.no_output else None
+        if player is not None and recorder is not None and not options.through:  # or it would yield to itself
+            connect_reflex(config, player, recorder)
         if player is not None:
             self._play(player, threads)
         if recorder is not None:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.app.monitor.look import Growth, Held, period_s
+from sottovoce.app.monitor.look import Growth, Held, Look, period_s
 from sottovoce.app.monitor.parts import (
     ASCII,
     UNICODE,
@@ -168,6 +168,8 @@ def _rows_of(
             yield f"source {number}", _source(source, room, glyphs)
     if report.counters:
         yield "counted", flow(_counts(kind, growth, detail), room, glyphs.between)
+    if reflex := _reflex(scene.now, kind):
+        yield reflex
     if report.recreates:
         yield "reopened", flow(_recreates(report, glyphs), room, glyphs.between)
 
@@ -271,6 +273,16 @@ def _counts(kind: str, growth: Growth, detail: int) -> Iterator[Text]:
             words = f"PortAudio {words}"
         more = f" (+{added})" if added else ""
         yield Text(f"{words} {count}{more}", ("bold " if added else "") + style if count and style else "")
+
+
+def _reflex(look: Look, kind: str) -> tuple[str, Text] | None:
+    """How often somebody was heard to speak, and how often what played has yielded to that."""
+    side, label, times, blocks = look.output.counters if look.output else {}, "yielded", "yields", "yielded_blocks"
+    if kind == "input":
+        side, label, times, blocks = look.input.activity if look.input else {}, "speech", "activations", "active_blocks"
+    if not side.get(times):
+        return None
+    return label, Text(f"{_times(side[times])}, in {side.get(blocks, 0)} blocks")
 
 
 def _recreates(report: StreamReport, glyphs: Glyphs) -> Iterator[str]:
