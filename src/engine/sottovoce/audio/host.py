@@ -103,7 +103,7 @@ class Host(Protocol):
     def refresh(self, max_age_s: float = 0.0) -> bool:
         """Look for new devices, unless the list is younger than ``max_age_s``.
 
-        False, and nothing done, while a stream of ours is open.
+        False, and nothing done, if it is older and a stream of ours is open.
         """
         ...
 

@@ -274,11 +274,12 @@ class PortAudioHost:
         """
         instance = self._instance
         with instance.exclusive("look for devices") as library:
+            if time.monotonic() - instance.listed_s < max_age_s:
+                return True
             if instance.open_streams:
                 return False
-            if time.monotonic() - instance.listed_s >= max_age_s:
-                library.reinitialize()
-                instance.listed_s = time.monotonic()
+            library.reinitialize()
+            instance.listed_s = time.monotonic()
             return True
 
     def supports(self, kind: Kind, device_id: int, samplerate: int, channels: int) -> bool:

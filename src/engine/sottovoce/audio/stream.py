@@ -18,8 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from sottovoce.audio.afresh import devices_afresh
+from sottovoce.audio.choice import GATHERING, ArrivalWatch, DeviceChoice
 from sottovoce.audio.counter_log import CounterLog
-from sottovoce.audio.devices import KnownDevice, select_device
+from sottovoce.audio.devices import KnownDevice
 from sottovoce.audio.host import Device, Host, HostStream, StreamRequest
 from sottovoce.audio.lifecycle import (
     STALLED,
@@ -44,10 +46,10 @@ from sottovoce.audio.lifecycle import (
     Ticked,
     Watchdog,
 )
-from sottovoce.audio.negotiate import StreamConfig, find_on, formats_to_try, tell_fallback
+from sottovoce.audio.negotiate import StreamConfig, formats_to_try, tell_fallback
 from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
-from sottovoce.audio.tuning import LatencyControl
+from sottovoce.audio.tuning import QUIET_PEAK, LatencyControl
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
@@ -149,8 +151,8 @@ class StreamKeeper:
         self._latency = LatencyControl(config)
         self._counter_log = CounterLog()
         self._told_fallback = False
-        #: Name and host API of the device that was asked for: ids do not survive a refresh of the host's list.
-        self._asked: tuple[str, str] | None = None
+        self._choice = DeviceChoice(host, config)
+        self._arrival = ArrivalWatch()
 
     def start(self) -> None:
         """Open the stream and start it; nothing is left behind if that fails.
@@ -306,6 +308,7 @@ class StreamKeeper:
             if live is not None:
                 self._look_at(live, on_trial=live.generation == trial)
             self._dispatch(Ticked())
+            self._watch_for_arrival()
             if self._counter_log.due(self._clock.now_ns()):
                 with self._lock:
                     counters = self._counters_locked()
@@ -332,16 +335,44 @@ class StreamKeeper:
         log_event(_logger, level, "latency changed", kind=self.config.kind, **told, at_ceiling=change.at_ceiling)
         self._dispatch(RetuneAsked(change.reason))
 
+    def _watch_for_arrival(self) -> None:
+        """Look now and then for a device that was asked for and is not in use, as this process cannot see it come."""
+        with self._lock:
+            state, live = self._lifecycle.state, self._live_locked()
+        missed = state is StreamState.LOST or (live is not None and self._choice.is_second_best(live.device))
+        if self._arrival.due(missed, self._clock.now_ns()) and not self._running("arrival"):
+            self._launch(self._look_for_arrival, "arrival")
+
+    def _look_for_arrival(self) -> None:
+        others = [keeper for keeper in _keepers if keeper is not self and keeper._host is self._host]
+        lost = self.state is StreamState.LOST
+        if lost and not others:  # its own queries renew the list
+            return
+        playing = [keeper for keeper in (self, *others) if not keeper.quiet]
+        if playing and not lost:  # there is sound, if only on the second best device; nobody is to be interrupted
+            return
+        if self._choice.is_among(devices_afresh()) and not self._stopping.is_set():
+            GATHERING.begin()
+            for keeper in (*others, self):
+                keeper._dispatch(RetuneAsked("a device has come back"))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing sounds at the moment, or nothing that this stream could lose by being opened anew."""
+        with self._lock:
+            live = self._live_locked()
+        return live is None or live.callback.peak < QUIET_PEAK
+
     def _open_at_start(self, command: OpenStream) -> None:
         try:
-            self._open(command, self._devices_to_start_on)
+            self._open(command, self._choice.to_start_on)
         except DeviceError:
             if self.state is StreamState.CLOSED:
                 raise  # otherwise the device is waited for
 
     def _reopen(self, command: OpenStream) -> None:
         try:
-            self._open(command, self._devices_to_go_on_with)
+            self._open(command, self._choice.to_go_on_with)
         except DeviceError as error:
             # told to the state machine already, which reports it as often as its policy says
             _logger.debug("cannot open generation %d: %s", command.generation, error)
@@ -408,45 +439,10 @@ class StreamKeeper:
             return live
         raise refusal or DeviceNotFoundError(f"device {device.name!r} has no {config.kind} channels")
 
-    def _devices_to_start_on(self) -> tuple[Device, ...]:
-        device = find_on(self._host, self.config)
-        self._remember(device)
-        return (device,)
-
-    def _remember(self, device: Device) -> None:
-        if self.config.device is not None:
-            self._asked = (device.name, device.host_api)
-
-    def _devices_to_go_on_with(self) -> tuple[Device, ...]:
-        """The device that was asked for, if it is in the list, and the default one, best first.
-
-        While another stream of this process is open, the list cannot be renewed: it may show devices that are gone,
-        and not those that have come.
-        """
-        renewed = self._host.refresh()
-        devices = self._host.devices()
-        kind = self.config.kind
-        if self.config.device is not None and self._asked is None:  # waited for since the start
-            asked = select_device(devices, self.config.device, kind)
-            self._remember(asked)
-            return (asked,)
-        usable = [device for device in devices if device.channels(kind)]
-        found = [device for device in usable if (device.name, device.host_api) == self._asked]
-        try:
-            default = select_device(usable, None, kind)
-        except DeviceNotFoundError as error:
-            if not found:
-                because = "" if renewed else "; new ones are seen once the other streams are closed"
-                raise DeviceNotFoundError(f"{error.message}{because}", hint=error.hint) from error
-        else:
-            if default not in found:
-                found.append(default)
-        return tuple(found)
-
     def _query(self) -> None:
         self._wait_for_drops()
         try:
-            device = self._devices_to_go_on_with()[0]
+            device = self._choice.to_go_on_with()[0]
         except DeviceError:
             self._dispatch(DeviceSeen(None))
         else:
@@ -472,6 +468,7 @@ class StreamKeeper:
                 step()
             except DeviceError as error:  # of a device that is gone; what matters is that the next step follows
                 _logger.debug("generation %d: %s", live.generation, error)
+        GATHERING.closed_one()
         with self._lock:
             if live in self._closing:
                 self._closing.remove(live)

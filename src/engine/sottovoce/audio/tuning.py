@@ -12,7 +12,7 @@ from sottovoce.audio.negotiate import StreamConfig
 from sottovoce.audio.tuner import Change, DeviceRange, LatencyTuner, Look
 
 #: Below this magnitude (-46 dBFS), what is captured is quiet enough for a stream to be opened anew: nobody speaks.
-_QUIET_PEAK = 0.005
+QUIET_PEAK = 0.005
 
 
 class Counted(Protocol):
@@ -74,7 +74,7 @@ class LatencyControl:
         with self._lock:
             before = self._counted if callback.generation == self._generation else {}
             self._generation, self._counted = callback.generation, counted
-            idle = _is_idle(before, counted) if self._config.kind == "output" else callback.peak < _QUIET_PEAK
+            idle = _is_idle(before, counted) if self._config.kind == "output" else callback.peak < QUIET_PEAK
             return self._tuner.look(Look(_starvations(self._config.kind, counted), deepest_s, idle), now_ns)
 
     def report(self) -> LatencyReport:
