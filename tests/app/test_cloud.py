@@ -170,3 +170,41 @@ def test_chain_of_what_is_no_backend_is_refused(cli: Cli, names: str) -> None:
     result = cli("--set", f"llm.backend={names}", "config", "show")
     assert result.code == ExitCode.USAGE
     assert "several with commas" in result.err
+
+
+def test_everything_is_done_by_services_by_configuration_alone(
+    tmp_path: Path, emulator: Emulator, recording: Path
+) -> None:
+    pytest.importorskip("google.genai", reason='install the extra: pip install -e ".[google]"')
+    emulator.knows["what time is it"] = ("Half past nine",)
+    env = {
+        "SOTTOVOCE_ASR_BACKEND": "openai",
+        "SOTTOVOCE_LLM_BACKEND": "gemini",
+        "USE_TTS_ENGINE": "openai",
+        "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
+    }
+    done = sottovoce("answer", recording, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "what time is it" in done.stdout  # as the emulator hears everything
+    spoken, samplerate = soundfile.read(tmp_path / "out" / "meeting.theses.wav")
+    assert samplerate == 24_000
+    assert np.abs(spoken).max() > 0.2
+    assert emulator.wait_for("speech").json["input"] == "Half past nine"
+
+
+def test_offline_parts_stand_in_for_services_that_cannot_be_reached(
+    tmp_path: Path, recording: Path, notes: Path
+) -> None:
+    env = {
+        "SOTTOVOCE_ASR_BACKEND": "openai, pocketsphinx",
+        "SOTTOVOCE_LLM_BACKEND": "openai, notes",
+        "SOTTOVOCE_TTS_BACKEND": "openai, espeak",
+        "SOTTOVOCE_OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    }
+    done = sottovoce("answer", recording, "--notes", notes, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "On the third of June" in done.stdout
+    spoken, samplerate = soundfile.read(tmp_path / "out" / "meeting.theses.wav")
+    assert samplerate == 24_000
+    assert np.abs(spoken).max() > 0.05

@@ -15,6 +15,8 @@ from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError
 from sottovoce.speech.registry import backend_names, describe, open_synthesizer
 from sottovoce.speech.tts.base import Synthesizer
+from tests.contract.opening import service_settings
+from tests.emulator import Emulator
 
 TEXT = "On the third of June, first in Europe, then everywhere"
 LONG = " ".join(["This sentence is said again and again."] * 60)
@@ -23,8 +25,8 @@ INSTALLED = [name for name in backend_names("tts") if not describe("tts", name).
 
 
 @pytest.fixture(params=INSTALLED)
-def synthesizer(request: pytest.FixtureRequest) -> Iterator[Synthesizer]:
-    opened = open_synthesizer(request.param)
+def synthesizer(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Synthesizer]:
+    opened = open_synthesizer(request.param, **service_settings("tts", request.param, emulator))
     opened.warm()
     yield opened
     opened.close()

@@ -28,7 +28,9 @@ def environment(emulator: Emulator) -> dict[str, str]:
     return {
         "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
         "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
+        "SOTTOVOCE_ASR_BACKEND": "openai",
         "SOTTOVOCE_LLM_BACKEND": "openai",
+        "SOTTOVOCE_TTS_BACKEND": "openai",
     }
 
 

@@ -18,6 +18,7 @@ from sottovoce.speech.fallback.asr import FallbackRecognizer
 from sottovoce.speech.fallback.breaker import Breaker, BreakerPolicy
 from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
+from sottovoce.speech.fallback.tts import FallbackSynthesizer
 from sottovoce.speech.llm.base import Delta, Question
 
 S = 1_000_000_000
@@ -283,3 +284,67 @@ def test_all_recognisers_expect_the_phrases() -> None:
 def test_recognisers_of_different_samplerates_make_no_chain() -> None:
     with pytest.raises(ConfigError, match="different samplerates"):
         FallbackRecognizer([Ear("a"), Ear("b", 8000)], Health("asr", ["a", "b"]))
+
+
+class Voice:
+    """A synthesiser that says the numbers of its frames, with a pause in the middle; it may break off."""
+
+    def __init__(self, name: str, samplerate: int = 1000, breaks_after: int | None = None) -> None:
+        self.name, self.samplerate, self.breaks_after = name, samplerate, breaks_after
+
+    def warm(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def synthesize(self, text: str, language: str, cancel: CancelToken) -> Iterator[Mono]:
+        frames = np.arange(1, self.samplerate + 1, dtype=np.float32)
+        pause = slice(int(0.55 * self.samplerate), int(0.6 * self.samplerate))
+        frames[pause] = 0
+        for at in range(0, len(frames), 100):
+            if at == self.breaks_after:
+                raise broken(self.name)
+            yield frames[at : at + 100]
+
+
+class Doubler:
+    """A converter to twice the samplerate."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        assert to_hz == 2 * from_hz
+
+    def process(self, x: Mono) -> Mono:
+        return np.repeat(x, 2)
+
+    def flush(self) -> Mono:
+        return np.zeros(0, np.float32)
+
+
+def spoken(*voices: Voice) -> Mono:
+    chain = FallbackSynthesizer(voices, Health("tts", [voice.name for voice in voices]), Doubler)
+    return np.concatenate(list(chain.synthesize("text", "en", CancelToken())))
+
+
+def test_second_voice_speaks_when_the_first_fails_before_its_first_sound() -> None:
+    assert np.array_equal(spoken(Voice("a", breaks_after=0), Voice("b")), spoken(Voice("b")))
+
+
+def test_second_voice_goes_on_at_a_pause_near_where_the_first_broke_off() -> None:
+    sound = spoken(Voice("a", breaks_after=500), Voice("b"))
+    assert np.array_equal(sound[:500], np.arange(1, 501, dtype=np.float32))
+    assert not sound[500:520].any()  # it begins within the pause
+    assert np.array_equal(sound[-400:], np.arange(601, 1001, dtype=np.float32))  # and leaves nothing out behind it
+    assert 900 <= len(sound) <= 1000
+
+
+def test_second_voice_takes_the_samplerate_of_the_first() -> None:
+    sound = spoken(Voice("a", samplerate=2000, breaks_after=0), Voice("b"))
+    assert len(sound) == 2000
+
+
+def test_voice_that_breaks_off_at_its_end_leaves_little_to_say() -> None:
+    assert len(spoken(Voice("a", breaks_after=900), Voice("b"))) <= 1000 + 150
+
+
+def test_if_no_voice_speaks_the_last_error_is_raised() -> None:
+    with pytest.raises(BackendError, match="b is broken"):
+        spoken(Voice("a", breaks_after=0), Voice("b", breaks_after=0))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from sottovoce.app.settings import Config, backend_list
+from sottovoce.audio.resampler import Resampler
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.fallback.asr import FallbackRecognizer
 from sottovoce.speech.fallback.health import Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
+from sottovoce.speech.fallback.tts import Converter, FallbackSynthesizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.registry import Kind, open_generator, open_recognizer, open_synthesizer
@@ -21,11 +23,11 @@ def settings_of(config: Config, kind: Kind, name: str, index: NotesIndex | None 
     """What of the settings a backend is opened with."""
     match kind:
         case "asr":
-            return {"language": config.asr.language}
+            return _recognizer_settings(config, name)
         case "llm":
             return _generator_settings(config, name, index)
         case "tts":
-            return {"voice": config.tts.voice, "speed": config.tts.speed, "volume": config.tts.volume}
+            return _synthesizer_settings(config, name)
 
 
 def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:
@@ -55,10 +57,44 @@ def open_thinking(config: Config, index: NotesIndex | None) -> tuple[Generator, 
         return FallbackGenerator(each, health), health
 
 
-def open_speaking(config: Config) -> Synthesizer:
-    """The synthesiser."""
-    name = config.tts.backend
-    return open_synthesizer(name, **settings_of(config, "tts", name))
+def open_speaking(config: Config) -> tuple[Synthesizer, Health | None]:
+    """The synthesiser; a chain, and its health, if several backends are named."""
+    names = backend_list(config.tts.backend)
+    with _all_or_none() as opened:
+        each = [opened(open_synthesizer(name, **settings_of(config, "tts", name))) for name in names]
+        if len(each) == 1:
+            return each[0], None
+        health = Health("tts", names)
+        return FallbackSynthesizer(each, health, cast("type[Converter]", Resampler)), health
+
+
+def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
+    language, openai = config.asr.language, config.openai
+    if name != "openai":
+        return {"language": language}
+    return {
+        "language": language,
+        "model": openai.asr_model,
+        "base_url": openai.asr_base_url or openai.base_url,
+        "key_file": openai.key_file,
+        "first_word_s": config.asr.first_word_s,
+    }
+
+
+def _synthesizer_settings(config: Config, name: str) -> dict[str, object]:
+    tts, openai = config.tts, config.openai
+    # a voice belongs to one synthesiser; those behind it take one that fits
+    voice = tts.voice if name == backend_list(tts.backend)[0] else "auto"
+    manner: dict[str, object] = {"voice": voice, "speed": tts.speed, "volume": tts.volume}
+    if name != "openai":
+        return manner
+    return {
+        **manner,
+        "model": openai.tts_model,
+        "base_url": openai.tts_base_url or openai.base_url,
+        "key_file": openai.key_file,
+        "first_sound_s": tts.first_sound_s,
+    }
 
 
 def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:

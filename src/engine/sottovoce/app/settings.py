@@ -241,6 +241,9 @@ class AsrSettings(Section):
         default=8, ge=1, le=256, description="Segments that may wait; one more drops the oldest."
     )
     language: Language = Field(default="en", description="Language that is spoken around you.")
+    first_word_s: float = Field(
+        default=4.0, gt=0, le=60, description="How long the first words of a service may take, in seconds."
+    )
 
 
 class LlmSettings(Section):
@@ -270,7 +273,9 @@ class LlmSettings(Section):
 class TtsSettings(Section):
     """The synthesiser: theses to speech."""
 
-    backend: str = _backend("tts", "espeak", "Which synthesiser.")
+    backend: str = _backend(
+        "tts", "espeak", "Which synthesiser, or several in order: if the first fails, the next one speaks."
+    )
     voice: str = Field(
         default="auto",
         min_length=1,
@@ -279,6 +284,9 @@ class TtsSettings(Section):
     )
     speed: float = Field(default=1.35, ge=0.5, le=3, description="Pace of speech; 1 is the voice's own.")
     volume: float = Field(default=1.0, ge=0, le=2, description="Loudness of speech; 1 is the voice's own.")
+    first_sound_s: float = Field(
+        default=2.0, gt=0, le=60, description="How long the first sound of a service may take, in seconds."
+    )
     workers: int = Field(default=3, ge=1, le=16, description="Theses synthesised at the same time.")
 
 
@@ -298,7 +306,11 @@ class OpenaiSettings(Section):
         default="", description='Address of the server, as "http://localhost:11434/v1"; "" is that of OpenAI.'
     )
     llm_base_url: Url = Field(default="", description='The same for the language model alone; "" is base_url.')
+    asr_base_url: Url = Field(default="", description='The same for recognition alone; "" is base_url.')
+    tts_base_url: Url = Field(default="", description='The same for speech alone; "" is base_url.')
     llm_model: ModelName = Field(default="gpt-4o-mini", description="Model that writes the theses.")
+    asr_model: ModelName = Field(default="gpt-4o-mini-transcribe", description="Model that recognises speech.")
+    tts_model: ModelName = Field(default="tts-1", description="Model that speaks.")
     key_file: KeyFile = Field(
         default=None,
         description="File that holds nothing but the key, readable by you alone; OPENAI_API_KEY is stronger.",

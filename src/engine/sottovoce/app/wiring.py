@@ -92,7 +92,8 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         recognizers, hearing_health = open_recognizers(config)
         for recognizer in recognizers:
             stack.callback(recognizer.close)
-        synthesizer = stack.enter_context(closing(open_speaking(config)))
+        synthesizer, speaking_health = open_speaking(config)
+        stack.callback(synthesizer.close)
         voice = pool.submit(_warm, synthesizer, "voice", say)
         notes = read_notes(path) if path is not None else Notes(())
         index = stack.enter_context(closing(NotesIndex(notes.notes)))
@@ -107,7 +108,7 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         say("recogniser")
         voice.result()
         stack.pop_all()
-    chains = tuple(health for health in (hearing_health, thinking_health) if health is not None)
+    chains = tuple(health for health in (hearing_health, thinking_health, speaking_health) if health is not None)
     return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings, chains)
 
 

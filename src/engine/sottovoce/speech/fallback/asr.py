@@ -54,31 +54,20 @@ class FallbackRecognizer:
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
         """The transcript of the first recogniser that does not fail; if all do, the error of the last."""
-        candidates = self.health.candidates()
-        for name in candidates[:-1]:
-            if self.health.begins(name, last=False):
-                try:
-                    return self._transcribe(name, audio, cancel)
-                except BackendError as error:
-                    self.health.failed(name, error)
-        name = candidates[-1]
-        self.health.begins(name, last=True)
-        try:
-            return self._transcribe(name, audio, cancel)
-        except BackendError as error:
-            self.health.failed(name, error, tell=False)
-            raise
+        for name, last in self.health.attempts():
+            try:
+                with self.health.attempt(name, cancel) as begin:
+                    transcript = self._recognizers[name].transcribe(audio, cancel)
+                    if not cancel.cancelled:
+                        begin()
+                    return transcript
+            except BackendError as error:
+                self.health.failed(name, error, tell=not last)
+                if last:
+                    raise
+        raise AssertionError("a chain has a last backend")
 
     def close(self) -> None:
         """Close all of them."""
         for recognizer in self._recognizers.values():
             recognizer.close()
-
-    def _transcribe(self, name: str, audio: Mono, cancel: CancelToken) -> Transcript:
-        transcript = self._recognizers[name].transcribe(audio, cancel)
-        if cancel.cancelled:
-            self.health.abandoned(name)
-        else:
-            self.health.answers(name)
-            self.health.succeeded(name)
-        return transcript

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from sottovoce.core.cancel import CancelToken
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import BackendError
 from sottovoce.core.log import get_logger, log_event
@@ -69,35 +71,48 @@ class Health:
         if answers != self._names[0]:
             listener(Changed(self.part, answers))
 
-    def candidates(self) -> list[str]:
-        """The backends to be asked, in order: the well ones as they are preferred, then those that rest, the one that
-        has rested longest first, since any answer is better than none.
+    def attempts(self) -> Iterator[tuple[str, bool]]:
+        """The backends to be asked one after another until one does not fail, each with whether it is the last.
+
+        The well ones come as they are preferred, then those that rest, the one that has rested longest first, since any
+        answer is better than none.
         """
         now_ns = self._clock.now_ns()
         with self._lock:
             well = [name for name in self._names if self._breakers[name].rests_until_ns <= now_ns]
             resting = [name for name in self._names if name not in well]
-            return well + sorted(resting, key=lambda name: self._breakers[name].rests_until_ns)
+            names = well + sorted(resting, key=lambda name: self._breakers[name].rests_until_ns)
+        for name in names:
+            last = name == names[-1]
+            with self._lock:
+                allowed = self._breakers[name].allows(self._clock.now_ns())
+            if allowed or last:
+                yield name, last
 
-    def begins(self, name: str, *, last: bool) -> bool:
-        """Whether ``name`` may be asked now; the ``last`` of the candidates always may."""
-        with self._lock:
-            return self._breakers[name].allows(self._clock.now_ns()) or last
+    @contextmanager
+    def attempt(self, name: str, cancel: CancelToken) -> Iterator[Callable[[], None]]:
+        """Watch over a call to ``name``; what is given is to be called when its answer begins.
 
-    def answers(self, name: str) -> None:
-        """``name`` has begun to answer."""
-        with self._lock:
-            changed, self._answers = self._answers != name, name
-            listener = self._listener
-        if changed:
-            log_event(_LOG, logging.WARNING, "another backend answers", part=self.part, backend=name)
-            if listener is not None:
-                listener(Changed(self.part, name))
+        A BackendError is left to :meth:`failed`. A call that was cancelled before its answer began shows nothing.
+        """
+        begun = False
 
-    def succeeded(self, name: str) -> None:
-        """``name`` has answered to the end, or as far as was wanted."""
-        with self._lock:
-            self._breakers[name].succeeded()
+        def begin() -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                self._answering(name)
+
+        try:
+            yield begin
+        except BackendError:
+            raise
+        except BaseException:  # as a rule GeneratorExit: whoever reads has had enough
+            self._ended(name, well=begun)
+            raise
+        else:
+            # that there is nothing to say is an answer too
+            self._ended(name, well=begun or not cancel.cancelled)
 
     def failed(self, name: str, error: BackendError, *, tell: bool = True) -> None:
         """``name`` has failed; nobody is told of a failure that is raised in the end."""
@@ -107,11 +122,6 @@ class Health:
         log_event(_LOG, logging.WARNING, "backend failed", part=self.part, backend=name, retryable=error.retryable)
         if tell and listener is not None:
             listener(error)
-
-    def abandoned(self, name: str) -> None:
-        """A call to ``name`` was cancelled before it showed anything."""
-        with self._lock:
-            self._breakers[name].abandoned()
 
     def warm(self, backends: Sequence[Warmable]) -> None:
         """Warm all backends at once. Those that cannot be warmed rest; an error only if none can."""
@@ -127,3 +137,20 @@ class Health:
                 raise error
         if len(failures) == len(backends):
             raise failures[0]
+
+    def _answering(self, name: str) -> None:
+        with self._lock:
+            changed, self._answers = self._answers != name, name
+            listener = self._listener
+        if changed:
+            log_event(_LOG, logging.WARNING, "another backend answers", part=self.part, backend=name)
+            if listener is not None:
+                listener(Changed(self.part, name))
+
+    def _ended(self, name: str, *, well: bool) -> None:
+        with self._lock:
+            breaker = self._breakers[name]
+            if well:
+                breaker.succeeded()
+            else:
+                breaker.abandoned()

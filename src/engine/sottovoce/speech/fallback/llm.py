@@ -48,11 +48,7 @@ class FallbackGenerator:
             All have failed; it is the error of the last.
         """
         given: dict[str, str] = {}
-        candidates = self.health.candidates()
-        for name in candidates:
-            last = name == candidates[-1]
-            if not self.health.begins(name, last=last):
-                continue
+        for name, last in self.health.attempts():
             said = tuple(given.values())
             rest = replace(question, max_theses=question.max_theses - len(said), said=question.said + said)
             try:
@@ -80,28 +76,20 @@ class FallbackGenerator:
 
     def _lines(self, name: str, question: Question, cancel: CancelToken) -> Iterator[Delta]:
         """The answer of one generator, line by line; an empty delta first, when its first words are there."""
-        begun, failed, line = False, False, ""
-        try:
+        begun, line, source = False, "", ""
+        with self.health.attempt(name, cancel) as begin:
             with closing(self._generators[name].generate(question, cancel)) as deltas:  # type: ignore[type-var]
                 for delta in deltas:
+                    source = delta.source
                     if not begun:
                         begun = True
-                        self.health.answers(name)
-                        yield Delta("", delta.source)
+                        begin()
+                        yield Delta("", source)
                     *whole, line = (line + delta.text).split("\n")
                     for text in whole:
-                        yield Delta(f"{text}\n", delta.source)
-                    source = delta.source
+                        yield Delta(f"{text}\n", source)
             if line:
                 yield Delta(f"{line}\n", source)
-        except BackendError:
-            failed = True
-            raise
-        finally:
-            if cancel.cancelled and not begun:
-                self.health.abandoned(name)
-            elif not failed:  # that there is nothing to say is an answer too
-                self.health.succeeded(name)
 
 
 def _key(text: str) -> str:

@@ -1,0 +1,142 @@
+"""A voice of OpenAI, or of a server that speaks its language; streamed, so that it begins before it is whole."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.formats import to_float32
+from sottovoce.core.types import Mono
+from sottovoce.speech.remote.network import Deadlines
+from sottovoce.speech.remote.openai_client import OpenAIConnection
+from sottovoce.speech.remote.server import OPENAI, server_of
+
+EXTRA = "openai"
+PACKAGES = ("openai", "httpx2")
+SENDS = "the text of each thesis goes to api.openai.com, or to the server that openai.tts_base_url names"
+MODEL_KEY = "openai.tts_model"
+
+#: What the service sends when asked for "pcm": mono, int16, little-endian, at this samplerate (Hz).
+SAMPLERATE = 24_000
+
+#: The voice taken for "auto"; every voice speaks every language.
+VOICE = "alloy"
+
+#: Longer texts the service refuses (characters).
+MAX_CHARS = 4096
+
+#: A thesis of which enough was heard may still end by itself within so many seconds.
+_LINGER_S = 0.2
+
+
+class OpenAISynthesizer:
+    """Speaks by the speech service. Any number of texts at once.
+
+    Parameters
+    ----------
+    connection : OpenAIConnection
+        The server and its model.
+    voice : str
+        A voice of the model, or "auto".
+    speed : float
+        1 is the voice's own pace; not every model heeds it.
+    volume : float
+        1 is the voice's own loudness; what it makes too loud is clipped.
+    deadlines : Deadlines
+        To the first sound, and between pieces of it.
+    """
+
+    def __init__(
+        self, connection: OpenAIConnection, *, voice: str, speed: float, volume: float, deadlines: Deadlines
+    ) -> None:
+        self._connection = connection
+        self._voice = VOICE if voice == "auto" else voice
+        self._speed = speed
+        self._volume = np.float32(volume)
+        self._deadlines = deadlines
+
+    @property
+    def name(self) -> str:
+        return OPENAI.name
+
+    @property
+    def samplerate(self) -> int:
+        return SAMPLERATE
+
+    def warm(self) -> None:
+        """Open a connection; see :meth:`Connection.warm`."""
+        self._connection.warm()
+
+    def synthesize(self, text: str, language: str, cancel: CancelToken) -> Iterator[Mono]:
+        """Stream the speech of ``text``; its language is found out by the model."""
+        said = _speakable(text)
+        if not said:
+            return
+        _ = self._connection.client  # in this thread: its import takes long
+        pieces = self._connection.stream(lambda: self._bytes(said), self._deadlines, cancel, linger_s=_LINGER_S)
+        carry = b""
+        with closing(pieces):  # type: ignore[type-var]
+            for piece in pieces:
+                data = carry + piece
+                whole = len(data) - len(data) % 2
+                carry = data[whole:]
+                if whole:
+                    yield self._loud(to_float32(np.frombuffer(data[:whole], "<i2")))
+        if carry and not cancel.cancelled:
+            raise self._connection.service.cut()
+
+    def close(self) -> None:
+        """Silence every text and close the connections; idempotent."""
+        self._connection.close()
+
+    def _loud(self, sound: Mono) -> Mono:
+        return sound if self._volume == 1 else np.clip(sound * self._volume, -1.0, 1.0)
+
+    async def _bytes(self, text: str) -> AsyncGenerator[bytes, None]:
+        connection = self._connection
+        asked = connection.client.audio.speech.with_streaming_response.create(
+            model=connection.server.model, voice=self._voice, input=text, response_format="pcm", speed=self._speed
+        )
+        any_sound = False
+        async with asked as response:
+            kind = response.headers.get("content-type", "")
+            if kind.startswith(("text/", "application/json")):
+                raise connection.service.garbled("no sound")
+            async for piece in response.iter_bytes():
+                any_sound = True
+                yield piece
+        if not any_sound:
+            raise connection.service.garbled("no sound")
+
+
+def open(
+    *,
+    model: str = "tts-1",
+    base_url: str = "",
+    key_file: Path | str | None = None,
+    voice: str = "auto",
+    speed: float = 1.35,
+    volume: float = 1.0,
+    first_sound_s: float = 2.0,
+    stall_s: float = 2.0,
+) -> OpenAISynthesizer:
+    """The synthesiser over the speech service of a server; see :class:`OpenAISynthesizer`."""
+    server = server_of(OPENAI, base_url, model, MODEL_KEY, key_file)
+    deadlines = Deadlines(first_sound_s, stall_s)
+    return OpenAISynthesizer(OpenAIConnection(server), voice=voice, speed=speed, volume=volume, deadlines=deadlines)
+
+
+def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
+    """The model, where it is, and where its key comes from; nothing is called."""
+    return server_of(OPENAI, base_url, model, MODEL_KEY, key_file).describe()
+
+
+def _speakable(text: str) -> str:
+    """The text without what cannot be spoken; empty if no word is left."""
+    plain = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text).strip()
+    return plain[:MAX_CHARS] if any(char.isalnum() for char in plain) else ""
