@@ -1,6 +1,6 @@
 /* Compiled with AVX2 and FMA allowed. Sixteen registers hold one chain of six columns of two vectors: fewer loads for
  * each FMA than two chains of three columns. */
-#include "kernels/polyphase_copy.h"
+#include "kernels/polyphase_loops.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -50,6 +50,6 @@ SV_INLINE float double_total(__m256d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx2 = {
-    "avx2", 6, 3, float_tile, double_tile, NULL, PLACE, float_blend, double_blend, take, take_wide,
+    "avx2", 6, 3, float_tile, double_tile, NULL, PLACE, float_blend, double_blend, take, take_wide, series,
 };
 #endif

@@ -1,6 +1,6 @@
 /* Compiled with AVX-512F allowed: twelve columns, both halves at once, inputs broadcast from memory by the FMA; or a pair
  * of tiles whose inputs are loaded once for both: then not the loads but the arithmetic is what takes the time. */
-#include "kernels/polyphase_copy.h"
+#include "kernels/polyphase_loops.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -53,6 +53,6 @@ SV_INLINE float double_total(__m512d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx512 = {
-    "avx512", 12, 6, float_tile, double_tile, float_pair, PLACE, float_blend, double_blend, take, take_wide,
+    "avx512", 12, 6, float_tile, double_tile, float_pair, PLACE, float_blend, double_blend, take, take_wide, series,
 };
 #endif

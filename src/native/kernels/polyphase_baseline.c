@@ -3,7 +3,7 @@
  * SSE2 has no fused multiply-add; it is made here from doubles, exactly, so that the bits are those of every other
  * machine. That is some ten times slower, which machines without AVX2 (made before 2014) can still do in real time.
  */
-#include "kernels/polyphase_copy.h"
+#include "kernels/polyphase_loops.h"
 
 #include <math.h>
 
@@ -180,5 +180,5 @@ SV_INLINE float double_total(double *sum) {
 
 const sv_polyphase_kernels sv_polyphase_baseline = {
     "baseline", FLOAT_COLUMNS, DOUBLE_COLUMNS, float_tile, double_tile, NULL, PLACE, float_blend, double_blend,
-    take, take_wide,
+    take, take_wide, series,
 };

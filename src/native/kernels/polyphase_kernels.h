@@ -14,6 +14,8 @@
 
 /* Consecutive outputs that one panel gives, and the most columns of a tile in any instruction set. */
 enum { SV_LANES = 16, SV_MAX_COLUMNS = 12 };
+/* Points at which a prototype is evaluated together. */
+enum { SV_POINTS = 32 };
 
 /* A piece of a matrix product: one panel of coefficients, [2 * half][SV_LANES], against some columns of input.
  *
@@ -63,6 +65,9 @@ typedef struct {
     /* Copy samples in; NaN and infinity become 0. */
     void (*take)(const float *x, void *to, size_t samples);
     void (*take_wide)(const float *x, void *to, size_t samples);
+
+    /* Sums of a[k] * cos(k * angle) at SV_POINTS points, each given by twice the cosine of its angle. */
+    void (*series)(const double *a, size_t terms, const double *twice, double *value);
 } sv_polyphase_kernels;
 
 extern const sv_polyphase_kernels sv_polyphase_baseline;

@@ -13,9 +13,6 @@ static const size_t MAX_PANEL_BYTES = (size_t)1 << 20;
 enum { ROWS = 32, ROWS_WIDE = 64 };
 /* Fewer groups than this need no mirroring: their panels stay in the first-level cache. */
 enum { MIRRORED_GROUPS = 6 };
-/* Points at which a prototype is evaluated together. */
-enum { POINTS = 16 };
-
 static const double PI = 3.14159265358979323846;
 
 void *sv_new_aligned(size_t bytes) {
@@ -33,33 +30,44 @@ void sv_free_aligned(void *memory) {
     free(whole);
 }
 
-/* h at POINTS distances (in samples of the lower rate) by Clenshaw's recurrence; 0 outside its support. */
-static void evaluate(const sv_prototype *prototype, const double *distance, double *value) {
-    double twice[POINTS], last[POINTS] = {0}, before[POINTS] = {0};
-    for (int i = 0; i < POINTS; i++) twice[i] = 2.0 * cos(2.0 * PI * distance[i] / prototype->length);
-    for (uint32_t k = prototype->terms - 1; k > 0; k--) {
-        const double a = prototype->cosines[k];
-        for (int i = 0; i < POINTS; i++) {
-            const double next = a + twice[i] * last[i] - before[i];
-            before[i] = last[i];
-            last[i] = next;
-        }
+static double scale_of(const sv_plan *plan) { return plan->up < plan->down ? (double)plan->up / plan->down : 1.0; }
+
+/* Room to sample a prototype: cosines and sines of what each tap is turned against the first, by which no tap of any
+ * phase needs a cosine of its own. */
+typedef struct {
+    size_t most;  /* taps, in whole SV_POINTS */
+    double *memory, *cosine, *sine;
+} turns;
+
+static int make_turns(turns *turns, const sv_plan *plan, const sv_prototype *prototype, size_t taps) {
+    turns->most = (taps + SV_POINTS - 1) / SV_POINTS * SV_POINTS;
+    turns->memory = turns->cosine = (double *)malloc(2 * turns->most * sizeof(double));
+    if (turns->memory == NULL) return -1;
+    turns->sine = turns->cosine + turns->most;
+    for (size_t i = 0; i < turns->most; i++) {
+        const double angle = 2.0 * PI * (double)i * scale_of(plan) / prototype->length;
+        turns->cosine[i] = cos(angle);
+        turns->sine[i] = sin(angle);
     }
-    for (int i = 0; i < POINTS; i++) {
-        const double h = prototype->cosines[0] + 0.5 * twice[i] * last[i] - before[i];
-        value[i] = fabs(distance[i]) < 0.5 * prototype->length ? h : 0.0;
-    }
+    return 0;
 }
 
 /* `taps` values of the prototype, the first at `first` input frames from the middle, of sum 1. */
-static void sample(const sv_plan *plan, const sv_prototype *prototype, double first, size_t taps, double *out) {
-    const double scale = plan->up < plan->down ? (double)plan->up / plan->down : 1.0;
+static void sample(const sv_plan *plan, const sv_prototype *prototype, const turns *turns, double first, size_t taps,
+                   double *out) {
+    const sv_polyphase_kernels *kernels = sv_polyphase_active();
+    const double scale = scale_of(plan), angle = 2.0 * PI * first * scale / prototype->length;
+    const double cosine = cos(angle), sine = sin(angle);
     double sum = 0.0;
-    for (size_t i = 0; i < taps; i += POINTS) {
-        double distance[POINTS], value[POINTS];
-        for (int j = 0; j < POINTS; j++) distance[j] = (first + (double)(i + j)) * scale;
-        evaluate(prototype, distance, value);
-        for (size_t j = 0; j < POINTS && i + j < taps; j++) sum += out[i + j] = value[j];
+    for (size_t i = 0; i < taps; i += SV_POINTS) {
+        double twice[SV_POINTS], value[SV_POINTS];
+        for (size_t j = 0; j < SV_POINTS; j++)
+            twice[j] = 2.0 * (cosine * turns->cosine[i + j] - sine * turns->sine[i + j]);
+        kernels->series(prototype->cosines, prototype->terms, twice, value);
+        for (size_t j = 0; j < SV_POINTS && i + j < taps; j++) {
+            const int within = fabs(first + (double)(i + j)) * scale < 0.5 * prototype->length;
+            sum += out[i + j] = within ? value[j] : 0.0;
+        }
     }
     for (size_t i = 0; i < taps; i++) out[i] /= sum;
 }
@@ -133,13 +141,17 @@ static void measure_groups(sv_plan *plan) {
 static int fill_panels(sv_plan *plan, const sv_prototype *prototype) {
     const size_t rows = plan->half * 2;
     double *taps = (double *)malloc(rows * sizeof(double));
-    if (taps == NULL) return -1;
+    turns turns;
+    if (taps == NULL || make_turns(&turns, plan, prototype, rows)) {
+        free(taps);
+        return -1;
+    }
     for (uint32_t g = 0; g < plan->panels; g++) {
         for (int lane = 0; lane < SV_LANES; lane++) {
             const int64_t m = plan->group[g].start + lane - plan->lead;
             const int64_t first = first_input(plan, m), count = last_input(plan, m) - first + 1;
             const int64_t offset = (2 * first + 1) * (int64_t)plan->up - (2 * m + 1) * (int64_t)plan->down;
-            sample(plan, prototype, (double)offset / (2.0 * plan->up), (size_t)count, taps);
+            sample(plan, prototype, &turns, (double)offset / (2.0 * plan->up), (size_t)count, taps);
             for (int64_t i = 0; i < count; i++) {
                 const size_t row = (size_t)(first - plan->group[g].input + i);
                 const size_t stored = row < plan->half ? row : plan->half + (rows - 1 - row);
@@ -147,6 +159,7 @@ static int fill_panels(sv_plan *plan, const sv_prototype *prototype) {
             }
         }
     }
+    free(turns.memory);
     free(taps);
     return 0;
 }
@@ -192,12 +205,17 @@ static int fill_cubics(sv_plan *plan, const sv_prototype *prototype) {
     const size_t taps = plan->blocks * SV_LANES;
     double *values = (double *)malloc(4 * taps * sizeof(double));
     double node[4];
-    if (values == NULL) return -1;
+    turns turns;
+    if (values == NULL || make_turns(&turns, plan, prototype, taps)) {
+        free(values);
+        return -1;
+    }
     for (int i = 0; i < 4; i++) node[i] = 0.5 - 0.5 * cos(PI * (2 * i + 1) / 8.0); /* Chebyshev's: least error */
     for (uint32_t row = 0; row < plan->rows; row++) {
         for (int i = 0; i < 4; i++) {
             const double phase = (row + node[i]) / plan->rows;
-            sample(plan, prototype, 1.0 - phase - (double)plan->reach / (2.0 * plan->up), taps, values + i * taps);
+            const double first = 1.0 - phase - (double)plan->reach / (2.0 * plan->up);
+            sample(plan, prototype, &turns, first, taps, values + i * taps);
         }
         for (size_t tap = 0; tap < taps; tap++) {
             const double value[4] = {values[tap], values[taps + tap], values[2 * taps + tap], values[3 * taps + tap]};
@@ -207,19 +225,19 @@ static int fill_cubics(sv_plan *plan, const sv_prototype *prototype) {
             for (int power = 0; power < 4; power++) store(plan, at + (size_t)power * SV_LANES, c[power]);
         }
     }
+    free(turns.memory);
     free(values);
     return 0;
 }
 
 static int make_cubics(sv_plan *plan, const sv_prototype *prototype) {
-    const double scale = plan->up < plan->down ? (double)plan->up / plan->down : 1.0;
     /* Whole taps, and the last one counts even where it should be 0: the cubics come near 0 only. */
     const size_t taps = (size_t)((plan->reach + plan->up - 1) / plan->up);
     plan->reach = (int64_t)taps * plan->up;
     plan->ahead = plan->reach + 1 - plan->up - plan->down;
     plan->outs = plan->up;
     plan->ins = plan->down;
-    plan->rows = (uint32_t)ceil((plan->wide ? ROWS_WIDE : ROWS) * scale);
+    plan->rows = (uint32_t)ceil((plan->wide ? ROWS_WIDE : ROWS) * scale_of(plan));
     plan->blocks = (taps + SV_LANES - 1) / SV_LANES;
     plan->before = plan->after = (int64_t)plan->blocks * SV_LANES;
     plan->bytes = plan->rows * plan->blocks * 4 * SV_LANES * (plan->wide ? sizeof(double) : sizeof(float));

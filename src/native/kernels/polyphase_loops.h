@@ -1,4 +1,5 @@
-/* Copying in and out, as every compiler vectorises it by itself; included once by the file of each instruction set. */
+/* What every compiler vectorises by itself: copying in and out, and the prototypes; included once by the file of each
+ * instruction set. */
 #include "kernels/kernels.h"
 #include "kernels/polyphase_kernels.h"
 
@@ -13,6 +14,19 @@ static void take(const float *x, void *to, size_t samples) {
 static void take_wide(const float *x, void *to, size_t samples) {
     double *out = (double *)to;
     for (size_t i = 0; i < samples; i++) out[i] = fabsf(x[i]) <= FLT_MAX ? (double)x[i] : 0.0;
+}
+
+/* By Clenshaw's recurrence. */
+static void series(const double *a, size_t terms, const double *twice, double *value) {
+    double last[SV_POINTS] = {0}, before[SV_POINTS] = {0};
+    for (size_t k = terms - 1; k > 0; k--) {
+        for (int i = 0; i < SV_POINTS; i++) {
+            const double next = twice[i] * last[i] + (a[k] - before[i]);
+            before[i] = last[i];
+            last[i] = next;
+        }
+    }
+    for (int i = 0; i < SV_POINTS; i++) value[i] = a[0] + 0.5 * twice[i] * last[i] - before[i];
 }
 
 SV_INLINE void place(const float *SV_RESTRICT lanes, float *SV_RESTRICT out, ptrdiff_t stride, int count,
