@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,16 @@ def test_picture_keeps_within_its_columns_rows_and_characters(name: str) -> None
     assert max(map(len, rows)) <= width
     assert len(rows) <= (height or 50)
     assert unicode or drawn(name).isascii()
+
+
+@pytest.mark.parametrize("make", [healthy, troubled, lost])
+@pytest.mark.parametrize("width", [1, 20, 40, 119, 120, 121, 250])
+def test_any_terminal_is_drawn_on(make: Callable[[], Scene], width: int) -> None:
+    for height in (1, 10, None):
+        console = Console(file=io.StringIO(), width=width, color_system=None)
+        console.print(picture(make(), width, height))
+        rows = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        assert max(map(len, rows)) <= width
 
 
 def test_too_few_rows_leave_the_verdict_and_what_is_lost() -> None:

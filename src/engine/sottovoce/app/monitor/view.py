@@ -35,6 +35,9 @@ WIDE_COLUMNS = 120
 
 _LABEL_COLUMNS = 10
 
+#: No bar is shorter; a terminal that is too narrow for it cuts it off.
+_LEAST_COLUMNS = 8
+
 #: Everything is drawn; with less, intervals are left out, then gaps and lesser facts, then histograms.
 _MOST_DETAIL = 3
 
@@ -207,7 +210,7 @@ def _level(report: StreamReport, held: Held, width: int, glyphs: Glyphs) -> Text
     if held.peak_dbfs <= FLOOR_DB:
         words = f"{' silent':<{len(' -20.0 dBFS, peak -10.0')}}"
     clip = Text(" CLIP", "bold red") if held.clipped else Text("     ")
-    drawn = meter(report.rms_dbfs, held.peak_dbfs, max(8, width - len(words) - 5), glyphs)
+    drawn = meter(report.rms_dbfs, held.peak_dbfs, max(_LEAST_COLUMNS, width - len(words) - 5), glyphs)
     return drawn.append(words).append_text(clip)
 
 
@@ -221,7 +224,7 @@ def _durations(growth: Growth, width: int, detail: int, glyphs: Glyphs) -> Itera
     yield "callback", flow([share, *figures], width, glyphs.between)
     if detail:
         low, high = f"0.1 {glyphs.micro}s ", " 100 ms"
-        drawn = histogram(callback, width - len(low) - len(high), glyphs, block_ns)
+        drawn = histogram(callback, max(_LEAST_COLUMNS, width - len(low) - len(high)), glyphs, block_ns)
         yield "", Text.assemble((low, "dim"), drawn, (high, "dim"))
     if detail >= _MOST_DETAIL:
         figures = [
@@ -256,7 +259,7 @@ def _source(source: SourceSnapshot, width: int, glyphs: Glyphs) -> Text:
 def _ring(held_s: float, most_s: float, words: str, width: int, glyphs: Glyphs, full: str = "cyan") -> Text:
     share = held_s / most_s if most_s else 0.0
     said = f" {held_s * 1e3:5.0f} of {most_s * 1e3:.0f} ms" + (f", {words}" if words else "")
-    return bar(share, max(8, width - len(said)), glyphs, full if share > 0.8 else "cyan").append(said)
+    return bar(share, max(_LEAST_COLUMNS, width - len(said)), glyphs, full if share > 0.8 else "cyan").append(said)
 
 
 def _counts(kind: str, growth: Growth, detail: int) -> Iterator[Text]:
