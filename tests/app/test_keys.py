@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import sys
 
 import pytest
@@ -45,6 +46,24 @@ def test_keys_are_read_one_by_one_and_the_terminal_is_as_before(monkeypatch: pyt
             assert keys.wait(10.0) == "n"
             assert termios.tcgetattr(stdin) != before
         assert termios.tcgetattr(stdin) == before
+    os.close(controller)
+
+
+def test_keys_are_read_again_after_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    import termios
+
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        before = termios.tcgetattr(stdin)
+        handler = signal.getsignal(signal.SIGCONT)
+        with Keys() as keys:
+            termios.tcsetattr(stdin, termios.TCSANOW, before)  # as a shell does when it goes on itself
+            signal.raise_signal(signal.SIGCONT)
+            os.write(controller, b"q")
+            assert keys.wait(10.0) == "q"
+        assert termios.tcgetattr(stdin) == before
+        assert signal.getsignal(signal.SIGCONT) == handler
     os.close(controller)
 
 

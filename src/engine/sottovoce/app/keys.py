@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import sys
 import threading
+from types import FrameType
 from typing import Any, Self
 
 from sottovoce.assistant.controls import Control
@@ -37,6 +39,11 @@ else:
             return os.read(sys.stdin.fileno(), 64).decode(errors="replace") or "q"
         except OSError:
             return "q"
+
+    def _read_again(number: int, frame: FrameType | None) -> None:
+        """After Ctrl-Z and `fg`: the shell has taken the terminal back for itself meanwhile."""
+        with contextlib.suppress(termios.error):
+            tty.setcbreak(sys.stdin)
 
 
 #: How the keys of a session are told.
@@ -74,16 +81,21 @@ class Keys:
     def __init__(self, wanted: bool = True) -> None:
         self._never = threading.Event()
         self._before: Any = None
+        self._on_continue: Any = None
         self.available = wanted and _is_terminal()
 
     def __enter__(self) -> Self:
         if sys.platform != "win32" and self.available:
             self._before = termios.tcgetattr(sys.stdin)
             tty.setcbreak(sys.stdin)
+            if threading.current_thread() is threading.main_thread():
+                self._on_continue = signal.signal(signal.SIGCONT, _read_again)
         return self
 
     def __exit__(self, *_: object) -> None:
         if sys.platform != "win32" and self._before is not None:
+            if self._on_continue is not None:
+                signal.signal(signal.SIGCONT, self._on_continue)
             with contextlib.suppress(termios.error):  # the terminal has gone
                 termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
 
