@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .activity cimport Activity, sv_activity, sv_detector
 from .meter cimport sv_meter
+from .gain cimport gain_ramp
 from .mixer cimport Mixer
 from .mixer_core cimport mixer_core
 from .rate_converter cimport rate_converter
@@ -33,6 +34,10 @@ ctypedef struct playback_state:
     bint may_sleep             # the device, so that what is in `warm` counts
     sv_warm warm
     uint64_t converter_delay_ns
+    gain_ramp edge             # 1, or on its way up from 0: what was cut comes back without a click
+    float* last                # the last frame that was played
+    uint32_t tail_frames       # how long that frame decays once the callback is stale
+    uint32_t tail_left
     float* content             # one piece of the mixer's output
     float* resampled           # the same at the stream's samplerate
     rate_converter converter

@@ -151,7 +151,7 @@ def test_changed_device_is_acted_on_during_the_cooldown(running: Machine) -> Non
 def test_changed_device_while_running_recreates(running: Machine) -> None:
     assert running.do(DeviceSeen(CARD)) == ()
     assert running.do(DeviceSeen(None)) == (), "a query that fails is no reason to stop what plays"
-    assert running.do(DeviceSeen(OTHER)) == (DropStream(1), OpenStream(2, "another device"))
+    assert running.do(DeviceSeen(OTHER)) == (DropStream(1, gently=True), OpenStream(2, "another device"))
 
 
 def test_failures_in_a_row_wait_longer_but_stay_below_the_limit_of_recreates(running: Machine) -> None:
@@ -223,10 +223,10 @@ def test_stream_that_has_settled_is_opened_again_at_once(running: Machine) -> No
 
 
 def test_recreate_that_is_asked_for_happens_at_once_and_once(running: Machine) -> None:
-    assert running.do(RecreateAsked("new headset")) == (DropStream(1), OpenStream(2, "new headset"))
+    assert running.do(RecreateAsked("new headset")) == (DropStream(1, gently=True), OpenStream(2, "new headset"))
     assert running.do(RecreateAsked("new headset")) == ()
     running.do(Opened(2, CARD, 48000))
-    assert running.do(RecreateAsked("again")) == (DropStream(2), OpenStream(3, "again"))
+    assert running.do(RecreateAsked("again")) == (DropStream(2, gently=True), OpenStream(3, "again"))
 
 
 def test_hanging_recreate_no_longer_blocks_the_next(running: Machine) -> None:

@@ -13,6 +13,9 @@ from sottovoce.audio.player import Player
 from sottovoce.core.errors import DeviceError
 from tests.audio.fakes import FakeHost, make_device, wait_for
 
+#: About 5 ms, in which a new stream rises and an old one decays.
+EDGE_FRAMES = 32
+
 RATE = 8000  # so that sixteen thousand frames are a long block, and no watchdog takes a slow machine for a loss
 
 
@@ -59,8 +62,13 @@ def test_recreate_neither_loses_nor_repeats_a_frame() -> None:
         first.finish()
         wait_for(lambda: stage.player.snapshot_state().stream.generation == 2)
         after = stage.take(5)
-        assert np.array_equal(np.concatenate([before, after]), x)
-        assert np.array_equal(first.call(256), np.zeros((256, 1))), "a stale callback writes silence"
+        risen = np.minimum(np.arange(1, 1281) / EDGE_FRAMES, 1.0)
+        assert np.allclose(np.concatenate([before, after]), x * np.concatenate([np.ones(1280), risen]), atol=1e-7)
+        assert np.array_equal(after[EDGE_FRAMES:], x[1280 + EDGE_FRAMES :]), "after a rise of 5 ms, bit for bit"
+        tail = first.call(256)[:, 0]
+        assert np.abs(np.diff(tail[:EDGE_FRAMES])).max() < 0.5 / EDGE_FRAMES
+        assert not tail[EDGE_FRAMES:].any(), "a stale callback decays, and is silent"
+        assert not first.call(256).any()
         state = stage.player.snapshot_state()
         assert state.stream.recreates == 1
         assert state.sources[0].played_s == 2560 / RATE, "and touches nothing"
@@ -92,7 +100,7 @@ def test_lost_device_keeps_what_is_queued_and_plays_it_when_one_comes() -> None:
         assert stage.player.snapshot_state().sources[0].queued_s == 2304 / RATE
         stage.host.listed = (make_device(3, "plugged in", default=True),)
         wait_for(lambda: stage.player.snapshot_state().stream.state is StreamState.RUNNING)
-        assert np.array_equal(stage.take(9), x[256:])
+        assert np.array_equal(stage.take(9)[EDGE_FRAMES:], x[256 + EDGE_FRAMES :])
 
 
 def test_flush_while_the_device_is_lost_is_not_heard_afterwards() -> None:

@@ -57,19 +57,48 @@ def test_stream_of_another_format_is_resampled_and_mapped(
     assert callback.counters()["frames"] == total
 
 
+def test_fade_in_rises_for_5_ms_and_is_exact_from_then_on_whatever_the_blocks() -> None:
+    x = noise(2000, 2)
+    mixer, _ = playing(x)
+    callback = PlaybackCallback(mixer, 2)
+    callback.fade_in()
+    out = np.concatenate([play(callback, blocksize) for blocksize in (1, 100, 7, 400, 500)])
+    edge = 1 << ((RATE // 150).bit_length() - 1)
+    gain = np.minimum(np.arange(1, len(out) + 1) / edge, 1.0)[:, None]
+    np.testing.assert_allclose(out, x[: len(out)] * gain, atol=1e-6)
+    np.testing.assert_array_equal(out[edge - 1 :], x[edge - 1 : len(out)])
+
+
+def test_held_callback_is_silent_and_takes_nothing_until_it_is_released() -> None:
+    x = noise(1000, 2)
+    mixer, source = playing(x)
+    callback = PlaybackCallback(mixer, 2)
+    callback.hold()
+    np.testing.assert_array_equal(play(callback, 100), 0.0)
+    assert source.played_frames == 0
+    assert (callback.counters()["blocks"], callback.counters()["held_blocks"]) == (1, 1)
+    assert callback.last_block_ns > 0, "blocks flow"
+    callback.release()
+    np.testing.assert_array_equal(play(callback, 100), x[:100])
+    assert source.played_frames == 100
+
+
 def test_format_of_the_mixer_is_the_default() -> None:
     callback = PlaybackCallback(Mixer(44100, 2), 0)
     assert (callback.samplerate, callback.channels) == (44100, 2)
 
 
-def test_retired_callback_writes_silence_counts_it_and_touches_nothing_else() -> None:
+def test_retired_callback_decays_into_silence_counts_it_and_touches_nothing_else() -> None:
     mixer, source = playing(noise(1000, 2))
     old, new = PlaybackCallback(mixer, 0), PlaybackCallback(mixer, 1)
-    play(old, 100)
+    last = play(old, 100)[-1]
     before = old.counters()
     old.retire()
-    np.testing.assert_array_equal(play(old, 100), 0.0)
-    assert old.counters() == before | {"generation_mismatches": 1}
+    edge = 1 << ((RATE // 150).bit_length() - 1)
+    decayed = np.concatenate([play(old, 100) for _ in range(6)])
+    np.testing.assert_allclose(decayed[:edge], last * (np.arange(edge - 1, -1, -1) / edge)[:, None], atol=1e-6)
+    np.testing.assert_array_equal(decayed[edge:], 0.0)
+    assert old.counters() == before | {"generation_mismatches": 6}
     assert source.played_frames == 100
     assert mixer.counters()["blocks"] == 1
     play(new, 100)

@@ -177,9 +177,13 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class DropStream:
-    """Silence, stop and close the stream of this generation; it may hang."""
+    """Silence, stop and close the stream of this generation; it may hang.
+
+    ``gently``: it is healthy, and what its device holds already is to be heard first.
+    """
 
     generation: int
+    gently: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +271,9 @@ class Lifecycle:
             case StreamDied():
                 return self._died(event, now_ns)
             case RecreateAsked(reason):
-                return self._recreate(reason, now_ns) if self.state is StreamState.RUNNING else ()
+                return self._recreate(reason, now_ns, gently=True) if self.state is StreamState.RUNNING else ()
             case RetuneAsked(reason):
-                return self._reopen(reason, now_ns) if self.state is StreamState.RUNNING else ()
+                return self._reopen(reason, now_ns, gently=True) if self.state is StreamState.RUNNING else ()
             case DeviceSeen(device):
                 return self._device_seen(device, now_ns)
             case Ticked():
@@ -287,11 +291,11 @@ class Lifecycle:
         self.state = StreamState.CLOSED
         return self._detach()
 
-    def _detach(self) -> tuple[Command, ...]:
+    def _detach(self, gently: bool = False) -> tuple[Command, ...]:
         current, self.current_generation = self.current_generation, 0
         trial, self._trial = self._trial, None
         attached = (current, trial.generation if trial else 0)
-        return tuple(DropStream(generation) for generation in attached if generation)
+        return tuple(DropStream(generation, gently) for generation in attached if generation)
 
     def _opened(self, event: Opened, now_ns: int) -> tuple[Command, ...]:
         awaited = self.state in (StreamState.OPENING, StreamState.RECREATING, StreamState.LOST)
@@ -382,23 +386,23 @@ class Lifecycle:
             return (Report(logging.WARNING, "waiting for a device", {"reason": reason, "waited_s": lost_s}),)
         return (Report(logging.WARNING, "no sound: the device is lost", {"reason": reason, "lost_s": lost_s}),)
 
-    def _recreate(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+    def _recreate(self, reason: str, now_ns: int, gently: bool = False) -> tuple[Command, ...]:
         while self._attempts_ns and now_ns - self._attempts_ns[0] >= 60 * _NS:
             self._attempts_ns.popleft()
         if len(self._attempts_ns) >= self.policy.max_recreate_per_minute:
             self._note_loss(reason, now_ns)
             return (*self._detach(), *self._hold_off())
         self._attempts_ns.append(now_ns)
-        return self._reopen(reason, now_ns)
+        return self._reopen(reason, now_ns, gently)
 
     def _note_loss(self, reason: str, now_ns: int) -> None:
         if self.state is StreamState.RUNNING:
             self._lost_ns = now_ns
             self._reason = reason
 
-    def _reopen(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+    def _reopen(self, reason: str, now_ns: int, gently: bool) -> tuple[Command, ...]:
         self._note_loss(reason, now_ns)
-        dropped = self._detach()
+        dropped = self._detach(gently)
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1
@@ -416,7 +420,7 @@ class Lifecycle:
     def _device_seen(self, seen: KnownDevice | None, now_ns: int) -> tuple[Command, ...]:
         change = detect_change(self.last_good, seen)
         if self.state is StreamState.RUNNING:
-            return self._recreate("another device", now_ns) if change.changed else ()
+            return self._recreate("another device", now_ns, gently=True) if change.changed else ()
         if self.state is not StreamState.LOST:
             return ()
         if seen is None:
@@ -461,6 +465,7 @@ class Watchdog:
     """
 
     def __init__(self, period_s: float, latency_s: float = 0.0, start_limit_s: float = 3.0) -> None:
+        self.period_s = period_s
         self.limit_ns = int(max(5.0 * period_s, 0.1, 2.0 * latency_s) * _NS)
         #: How often :meth:`judge` wants to be asked.
         self.interval_s = min(self.limit_ns / _NS / 2, 0.1)

@@ -58,8 +58,11 @@ from sottovoce.native.telemetry import Histogram
 
 _logger = get_logger("audio")
 
+#: Longest wait for what the device of a healthy stream holds to be heard before it is closed.
+_PLAYED_OUT_LIMIT_S = 0.25
+
 #: How long a new stream waits for the old one to be closed before it goes ahead.
-_DROP_WAIT_S = 0.25
+_DROP_WAIT_S = _PLAYED_OUT_LIMIT_S + 0.25
 
 #: How often the state machine is told the time while no stream is watched.
 _IDLE_INTERVAL_S = 0.1
@@ -274,8 +277,8 @@ class StreamKeeper:
             match command:
                 case OpenStream():
                     self._launch(functools.partial(self._reopen, command), f"open-{command.generation}")
-                case DropStream(generation):
-                    self._drop(generation)
+                case DropStream():
+                    self._drop(command)
                 case QueryDevice():
                     if not self._running("query"):
                         self._launch(self._query, "query")
@@ -448,21 +451,23 @@ class StreamKeeper:
         else:
             self._dispatch(DeviceSeen(KnownDevice(device.id, device.default_samplerate)))
 
-    def _drop(self, generation: int) -> None:
+    def _drop(self, command: DropStream) -> None:
         with self._lock:
-            live = self._streams.pop(generation, None)
+            live = self._streams.pop(command.generation, None)
             if live is None:
                 return
             self._closing.append(live)
             live.callback.retire()  # silent from here on, whatever the host goes on to do
-            dropper = threading.Thread(
-                target=self._close_live, args=(live,), name=self._thread_name(f"drop-{generation}"), daemon=True
-            )
+            close = functools.partial(self._close_live, live, command.gently)
+            name = self._thread_name(f"drop-{command.generation}")
+            dropper = threading.Thread(target=close, name=name, daemon=True)
             self._droppers = [known for known in self._droppers if known.is_alive()]
             self._droppers.append(dropper)
             dropper.start()
 
-    def _close_live(self, live: _Live) -> None:
+    def _close_live(self, live: _Live, gently: bool = False) -> None:
+        if gently:  # its last block is on its way, and ends in a fade
+            self._stopping.wait(min(live.stream.latency_s + live.watchdog.period_s, _PLAYED_OUT_LIMIT_S))
         for step in (live.stream.abort, live.stream.close):
             try:
                 step()
