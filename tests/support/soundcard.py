@@ -101,6 +101,10 @@ class SoundCard:
         for name in ("pulse", "state"):
             (self.folder / name).mkdir(mode=0o700)
         (self.folder / "asound.conf").write_text(_ALSA_CONFIG)
+        self.start_daemon()
+
+    def start_daemon(self) -> None:
+        """Start the daemon, with both sinks plugged in."""
         environ = {name: value for name, value in self.environ.items() if name != "PULSE_SERVER"}
         self._daemon = subprocess.Popen(
             ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--system=false", "--use-pid-file=no",
@@ -125,6 +129,17 @@ class SoundCard:
                 process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def kill_daemon(self) -> None:
+        """Kill the daemon: every device is gone, and every stream with it."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._daemon = None
+        for keeper in self._keepers.values():
+            keeper.wait()
+        self._keepers.clear()
+        self._modules.clear()
+
     def add(self, sink: str, rate: int) -> None:
         """Plug a sink in."""
         self._modules[sink] = self._pactl(
@@ -148,7 +163,9 @@ class SoundCard:
         self._pactl("unload-module", self._modules.pop(sink))
 
     def restore(self) -> None:
-        """Undo whatever a test has done: thaw the daemon, wake the sinks, plug in what was unplugged."""
+        """Undo whatever a test has done: thaw or start the daemon, wake the sinks, plug in what was unplugged."""
+        if self._daemon is None:
+            self.start_daemon()
         self.freeze(False)
         for sink, rate in (("vs48", 48000), ("vs44", 44100)):
             if sink not in self._modules:

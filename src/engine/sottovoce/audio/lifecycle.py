@@ -66,9 +66,9 @@ class LifecyclePolicy:
     max_recreate_per_minute: int = 30
     slow_recreate_s: float = 1.0
     hung_recreate_s: float = 5.0
-    #: A stream that dies sooner after it was opened is not opened again at once: each attempt costs the few blocks that
-    #: a suspended device still takes.
-    settled_after_s: float = 5.0
+    #: A stream that dies sooner after it was opened is not opened again at once: it would use up a minute's worth of
+    #: recreates.
+    settled_after_s: float = 2.0
     failure_log_interval_s: float = 5.0
     #: Whether a stream that is started without its device waits for it; an error otherwise.
     wait_for_device: bool = False

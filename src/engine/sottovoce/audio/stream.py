@@ -58,8 +58,10 @@ from sottovoce.native.telemetry import Histogram
 
 _logger = get_logger("audio")
 
-#: Longest wait for what the device of a healthy stream holds to be heard before it is closed.
-_PLAYED_OUT_LIMIT_S = 0.25
+#: Longest wait for what the device of a healthy stream holds to be heard before it is closed; and what sound servers
+#: hold beyond what they report (15 ms measured with PulseAudio).
+_PLAYED_OUT_LIMIT_S = 0.3
+_UNREPORTED_S = 0.05
 
 #: How long a new stream waits for the old one to be closed before it goes ahead.
 _DROP_WAIT_S = _PLAYED_OUT_LIMIT_S + 0.25
@@ -467,7 +469,8 @@ class StreamKeeper:
 
     def _close_live(self, live: _Live, gently: bool = False) -> None:
         if gently:  # its last block is on its way, and ends in a fade
-            self._stopping.wait(min(live.stream.latency_s + live.watchdog.period_s, _PLAYED_OUT_LIMIT_S))
+            held_s = live.stream.latency_s + live.watchdog.period_s + _UNREPORTED_S
+            self._stopping.wait(min(held_s, _PLAYED_OUT_LIMIT_S))
         for step in (live.stream.abort, live.stream.close):
             try:
                 step()
