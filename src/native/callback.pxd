@@ -2,7 +2,6 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .activity cimport Activity, sv_activity, sv_detector
 from .meter cimport sv_meter
-from .gain cimport gain_ramp
 from .mixer cimport Mixer
 from .mixer_core cimport mixer_core
 from .rate_converter cimport rate_converter
@@ -25,6 +24,16 @@ cdef extern from "warm.h" nogil:
     void sv_warm_held(sv_warm* warm, bint waits, float* out, int64_t frames, uint32_t channels) noexcept
     void sv_warm_rendered(sv_warm* warm, bint sounded, float* out, int64_t frames, uint32_t channels) noexcept
 
+cdef extern from "edge.h" nogil:
+    ctypedef struct sv_edge:
+        pass
+
+    void sv_edge_init(sv_edge* edge, uint32_t samplerate) noexcept
+    void sv_edge_rise(sv_edge* edge) noexcept
+    void sv_edge_played(sv_edge* edge, float* out, int64_t frames, uint32_t channels) noexcept
+    void sv_edge_decay(sv_edge* edge, float* out, int64_t frames, uint32_t channels) noexcept
+
+
 ctypedef struct playback_state:
     stream_state stream
     mixer_core* mixer
@@ -34,10 +43,7 @@ ctypedef struct playback_state:
     bint may_sleep             # the device, so that what is in `warm` counts
     sv_warm warm
     uint64_t converter_delay_ns
-    gain_ramp edge             # 1, or on its way up from 0: what was cut comes back without a click
-    float* last                # the last frame that was played
-    uint32_t tail_frames       # how long that frame decays once the callback is stale
-    uint32_t tail_left
+    sv_edge edge
     float* content             # one piece of the mixer's output
     float* resampled           # the same at the stream's samplerate
     rate_converter converter

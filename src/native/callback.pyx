@@ -22,7 +22,6 @@ from .activity cimport (
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
-from .gain cimport gain_apply, gain_move, gain_moves, gain_set
 from .kernels cimport sv_kernels_active, sv_level, sv_kernels_select_from_environment
 from .memory cimport sv_new
 from .meter cimport sv_meter_note
@@ -159,19 +158,6 @@ cdef void _hold_back(playback_state* state, float* out, int64_t frames, uint64_t
     sv_warm_held(&state.warm, waits, out, frames, state.channels)
 
 
-cdef void _decay(playback_state* state, float* out, int64_t frames) noexcept nogil:
-    """Silence, after a short decay from where the sound was: a stream that is given up must not click."""
-    cdef int64_t part = min(frames, <int64_t> state.tail_left), n
-    cdef uint32_t c
-    cdef float gain
-    memset(out, 0, frames * state.channels * sizeof(float))
-    for n in range(part):
-        state.tail_left -= 1
-        gain = <float> state.tail_left / <float> state.tail_frames
-        for c in range(state.channels):
-            out[n * state.channels + c] = state.last[c] * gain
-
-
 cdef int playback_callback(const void* input, void* output, unsigned long frames,
                            const PaStreamCallbackTimeInfo* times, PaStreamCallbackFlags flags,
                            void* userdata) noexcept nogil:
@@ -185,7 +171,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         sv_count(&stream.errors, 1)
         return _CONTINUE
     if sv_load_acquire(&stream.retired):
-        _decay(state, <float*> output, frames)
+        sv_edge_decay(&state.edge, <float*> output, frames, state.channels)
         sv_count(&stream.generation_mismatches, 1)
         return _CONTINUE
     if frames == 0 or frames > MIXER_MAX_BLOCKSIZE:
@@ -209,9 +195,8 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         mixer_render(state.mixer, <float*> output, frames, now_ns, &report)
     if state.may_sleep and not sleeps:
         sv_warm_rendered(&state.warm, report.sounded, <float*> output, frames, state.channels)
-    if gain_moves(&state.edge):
-        gain_apply(&state.edge, <float*> output, frames, state.channels)
-    memcpy(state.last, <float*> output + (frames - 1) * state.channels, state.channels * sizeof(float))
+    if not sleeps:
+        sv_edge_played(&state.edge, <float*> output, frames, state.channels)
     _count_report(stream, &report)
     sv_meter_note(&stream.meter, frames, report.samples, &report.level)
     _finish(stream, now_ns, frames, report.resample_ns)
@@ -290,14 +275,6 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
     return _CONTINUE
 
 
-cdef uint32_t _edge_frames(int samplerate) noexcept:
-    """About 5 ms, as a power of two: then no gain on the way is rounded above 1."""
-    cdef uint32_t frames = 1
-    while 2 * frames <= <uint32_t> samplerate // 150:
-        frames *= 2
-    return frames
-
-
 @cython.final
 cdef class PlaybackCallback(StreamCallback):
     """What one playback stream's callback touches; made anew for every stream that is opened.
@@ -332,13 +309,11 @@ cdef class PlaybackCallback(StreamCallback):
             raise MemoryError("no memory for a callback")
         self.state.content = <float*> sv_new(piece_bytes)
         self.state.resampled = <float*> sv_new(piece_bytes)
-        self.state.last = <float*> sv_new(RESAMPLE_MAX_CHANNELS * sizeof(float))
-        if self.state.content == NULL or self.state.resampled == NULL or self.state.last == NULL:
+        if self.state.content == NULL or self.state.resampled == NULL:
             raise MemoryError("no memory for a callback")
         self.state.mixer = mixer.core
         self.state.channels = self.channels
-        self.state.tail_frames = self.state.tail_left = _edge_frames(self.samplerate)
-        gain_set(&self.state.edge, 1.0)
+        sv_edge_init(&self.state.edge, self.samplerate)
         self.state.resamples = self.samplerate != mixer.samplerate
         self.state.converts = self.state.resamples or self.channels != mixer.channels
         converter_init(&self.state.converter, quality, mixer.core.samplerate, self.samplerate, mixer.core.channels)
@@ -350,7 +325,6 @@ cdef class PlaybackCallback(StreamCallback):
             free(self.state.content)
             free(self.state.resampled)
             converter_free(&self.state.converter)
-            free(self.state.last)
             free(self.state)
 
     def fade_in(self):
@@ -358,8 +332,7 @@ cdef class PlaybackCallback(StreamCallback):
 
         Realtime: no. Thread: engine.
         """
-        gain_set(&self.state.edge, 0.0)
-        gain_move(&self.state.edge, 1.0, _edge_frames(self.samplerate))
+        sv_edge_rise(&self.state.edge)
 
     @property
     def address(self):

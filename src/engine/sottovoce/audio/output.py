@@ -195,7 +195,7 @@ class DeviceOutput:
         def make(generation: int, samplerate: int, channels: int, device: Device) -> PlaybackCallback:
             self._callback = PlaybackCallback(mixer, generation, samplerate, channels)
             self._sleep.apply(self._callback, device)
-            if generation > 1:  # in mid-utterance, perhaps
+            if mixer.rendered_frames:  # in mid-utterance, perhaps
                 self._callback.fade_in()
             return self._callback
 

@@ -16,7 +16,6 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from sottovoce.audio.afresh import devices_afresh
 from sottovoce.audio.choice import GATHERING, ArrivalWatch, DeviceChoice
@@ -49,12 +48,12 @@ from sottovoce.audio.lifecycle import (
 from sottovoce.audio.negotiate import StreamConfig, formats_to_try, tell_fallback
 from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
+from sottovoce.audio.stream_callback import CallbackFactory, StreamCallback
 from sottovoce.audio.tuning import QUIET_PEAK, LatencyControl
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.units import FLOOR_DB, gain_to_db
-from sottovoce.native.telemetry import Histogram
 
 _logger = get_logger("audio")
 
@@ -68,44 +67,6 @@ _DROP_WAIT_S = _PLAYED_OUT_LIMIT_S + 0.25
 
 #: How often the state machine is told the time while no stream is watched.
 _IDLE_INTERVAL_S = 0.1
-
-
-class StreamCallback(Protocol):
-    """A compiled callback and the state that it touches; one for each stream that is opened."""
-
-    @property
-    def generation(self) -> int: ...
-    @property
-    def address(self) -> int: ...
-    @property
-    def userdata(self) -> int: ...
-    @property
-    def finished_address(self) -> int: ...
-    @property
-    def finished(self) -> bool: ...
-    @property
-    def last_block_ns(self) -> int: ...
-    @property
-    def durations(self) -> Histogram: ...
-    @property
-    def intervals(self) -> Histogram: ...
-    @property
-    def resampling(self) -> Histogram: ...
-    def priority(self) -> int: ...
-    @property
-    def peak(self) -> float: ...
-    @property
-    def rms(self) -> float: ...
-    def expect_within(self, held_s: float) -> None: ...
-    def take_deepest_ns(self) -> int: ...
-    def hold(self) -> None: ...
-    def release(self) -> None: ...
-    def retire(self) -> None: ...
-    def counters(self) -> dict[str, int]: ...
-
-
-#: Makes the callback of a stream from its generation, samplerate (Hz), channels and device.
-CallbackFactory: TypeAlias = Callable[[int, int, int, Device], StreamCallback]
 
 
 @dataclass(frozen=True, slots=True)
