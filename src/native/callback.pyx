@@ -19,7 +19,7 @@ from .activity cimport (
     sv_detector_init,
     sv_load_double,
 )
-from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
 from .kernels cimport sv_kernels_active, sv_level, sv_kernels_select_from_environment
@@ -39,48 +39,15 @@ from .rate_converter cimport (
 from .resample cimport RESAMPLE_MAX_CHANNELS
 from .ring cimport Ring, sv_ring_write
 from .source_core cimport block_report
-from .stream_core cimport PaStreamCallbackFlags, StreamCallback, shared_counters, stream_state, sv_thread_self
-from .telemetry cimport sv_histogram_record, sv_now_ns, sv_supply_block
+from .stream_core cimport PaStreamCallbackFlags, StreamCallback, shared_counters, stream_begin
+from .stream_core cimport stream_finish, stream_state
+from .telemetry cimport sv_now_ns
 
 cdef enum:
     _CONTINUE = 0  # paContinue
     _PIECE_FRAMES = CONVERTER_PIECE_FRAMES
 
-# PaStreamCallbackFlags
-cdef enum:
-    _INPUT_UNDERFLOW = 1
-    _INPUT_OVERFLOW = 2
-    _OUTPUT_UNDERFLOW = 4
-    _OUTPUT_OVERFLOW = 8
-    _PRIMING_OUTPUT = 16
-
 cdef double _MAX_DAC_DELAY_S = 10.0
-
-
-cdef void _begin(stream_state* stream, uint64_t now_ns, uint64_t frames, PaStreamCallbackFlags flags) noexcept nogil:
-    """Count what is known before the work."""
-    cdef uint64_t last_ns = sv_load_relaxed(&stream.last_block_ns)
-    if last_ns:
-        sv_histogram_record(stream.intervals, now_ns - last_ns)
-    else:
-        sv_store_relaxed(&stream.thread, sv_thread_self())
-    sv_store_relaxed(&stream.last_block_ns, now_ns)
-    sv_supply_block(&stream.supply, now_ns, frames * 1000000000 // stream.samplerate)
-    if flags:
-        sv_count(&stream.pa_input_underflows, (flags & _INPUT_UNDERFLOW) != 0)
-        sv_count(&stream.pa_input_overflows, (flags & _INPUT_OVERFLOW) != 0)
-        sv_count(&stream.pa_output_underflows, (flags & _OUTPUT_UNDERFLOW) != 0)
-        sv_count(&stream.pa_output_overflows, (flags & _OUTPUT_OVERFLOW) != 0)
-        sv_count(&stream.pa_priming_blocks, (flags & _PRIMING_OUTPUT) != 0)
-
-
-cdef void _finish(stream_state* stream, uint64_t started_ns, uint64_t frames, uint64_t resample_ns) noexcept nogil:
-    """Count what is known after the work."""
-    if resample_ns:
-        sv_histogram_record(stream.resampling, resample_ns)
-    sv_count(&stream.frames, frames)
-    sv_histogram_record(stream.durations, sv_now_ns() - started_ns)
-    sv_store_release(&stream.blocks, sv_load_relaxed(&stream.blocks) + 1)
 
 
 cdef void _note_dac_delay(playback_state* state, const PaStreamCallbackTimeInfo* times) noexcept nogil:
@@ -179,12 +146,12 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         sv_count(&stream.shape_mismatches, 1)
         return _CONTINUE
     now_ns = sv_now_ns()
-    _begin(stream, now_ns, frames, flags)
+    stream_begin(stream, now_ns, frames, flags)
     _note_dac_delay(state, times)
     if sv_load_acquire(&stream.held):
         memset(output, 0, frames * state.channels * sizeof(float))
         sv_count(&stream.held_blocks, 1)
-        _finish(stream, now_ns, frames, 0)
+        stream_finish(stream, now_ns, frames, 0)
         return _CONTINUE
     sleeps = state.warm.asleep
     if sleeps:
@@ -199,7 +166,7 @@ cdef int playback_callback(const void* input, void* output, unsigned long frames
         sv_edge_played(&state.edge, <float*> output, frames, state.channels)
     _count_report(stream, &report)
     sv_meter_note(&stream.meter, frames, report.samples, &report.level)
-    _finish(stream, now_ns, frames, report.resample_ns)
+    stream_finish(stream, now_ns, frames, report.resample_ns)
     return _CONTINUE
 
 
@@ -253,7 +220,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
         sv_count(&stream.errors if input == NULL else &stream.shape_mismatches, 1)
         return _CONTINUE
     now_ns = sv_now_ns()
-    _begin(stream, now_ns, frames, flags)
+    stream_begin(stream, now_ns, frames, flags)
     memset(&level, 0, sizeof(level))
     while left > 0:
         part = min(left, <int64_t> _PIECE_FRAMES)
@@ -271,7 +238,7 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
     if active:
         sv_activity_note(state.activity, now_ns)
     sv_meter_note(&stream.meter, frames, frames * state.channels, &level)
-    _finish(stream, now_ns, frames, resample_ns)
+    stream_finish(stream, now_ns, frames, resample_ns)
     return _CONTINUE
 
 

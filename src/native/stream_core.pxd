@@ -47,6 +47,10 @@ cdef extern from "thread.h" nogil:
     int sv_thread_priority(uint64_t thread) noexcept
 
 
+cdef void stream_begin(stream_state* stream, uint64_t now_ns, uint64_t frames,
+                       PaStreamCallbackFlags flags) noexcept nogil
+cdef void stream_finish(stream_state* stream, uint64_t started_ns, uint64_t frames,
+                        uint64_t resample_ns) noexcept nogil
 cdef dict shared_counters(const stream_state* stream)
 
 

@@ -3,14 +3,51 @@
 from libc.math cimport sqrt
 from libc.stdint cimport uint64_t, uintptr_t
 
-from .atomics cimport sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
+from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed, sv_store_release
 from .meter cimport sv_meter_read
-from .telemetry cimport Histogram, sv_supply_take_deepest
+from .telemetry cimport Histogram, sv_histogram_record, sv_now_ns, sv_supply_block, sv_supply_take_deepest
 
 
 cdef void finished_callback(void* userdata) noexcept nogil:
     """PortAudio says that a stream has stopped. Realtime: yes. Thread: callback."""
     sv_store_release(&(<stream_state*> userdata).finished, 1)
+
+
+# PaStreamCallbackFlags
+cdef enum:
+    _INPUT_UNDERFLOW = 1
+    _INPUT_OVERFLOW = 2
+    _OUTPUT_UNDERFLOW = 4
+    _OUTPUT_OVERFLOW = 8
+    _PRIMING_OUTPUT = 16
+
+
+cdef void stream_begin(stream_state* stream, uint64_t now_ns, uint64_t frames,
+                       PaStreamCallbackFlags flags) noexcept nogil:
+    """Count what is known before the work. Realtime: yes. Thread: callback."""
+    cdef uint64_t last_ns = sv_load_relaxed(&stream.last_block_ns)
+    if last_ns:
+        sv_histogram_record(stream.intervals, now_ns - last_ns)
+    else:
+        sv_store_relaxed(&stream.thread, sv_thread_self())
+    sv_store_relaxed(&stream.last_block_ns, now_ns)
+    sv_supply_block(&stream.supply, now_ns, frames * 1000000000 // stream.samplerate)
+    if flags:
+        sv_count(&stream.pa_input_underflows, (flags & _INPUT_UNDERFLOW) != 0)
+        sv_count(&stream.pa_input_overflows, (flags & _INPUT_OVERFLOW) != 0)
+        sv_count(&stream.pa_output_underflows, (flags & _OUTPUT_UNDERFLOW) != 0)
+        sv_count(&stream.pa_output_overflows, (flags & _OUTPUT_OVERFLOW) != 0)
+        sv_count(&stream.pa_priming_blocks, (flags & _PRIMING_OUTPUT) != 0)
+
+
+cdef void stream_finish(stream_state* stream, uint64_t started_ns, uint64_t frames,
+                        uint64_t resample_ns) noexcept nogil:
+    """Count what is known after the work. Realtime: yes. Thread: callback."""
+    if resample_ns:
+        sv_histogram_record(stream.resampling, resample_ns)
+    sv_count(&stream.frames, frames)
+    sv_histogram_record(stream.durations, sv_now_ns() - started_ns)
+    sv_store_release(&stream.blocks, sv_load_relaxed(&stream.blocks) + 1)
 
 
 cdef dict shared_counters(const stream_state* stream):
