@@ -20,4 +20,6 @@ cdef class Source:
 
     cdef bint _flush_waits(self) noexcept
     cdef int _ramp(self, sv_command_kind kind, object gain, double most, object ramp_s) except -1
+    cdef bint _moving(self) noexcept
+    cdef double _seconds(self, uint64_t first, uint64_t last) noexcept
     cdef int _command(self, sv_command_kind kind, float value, uint32_t frames) except -1

@@ -13,7 +13,7 @@ from .memory cimport sv_new
 from .mixer_core cimport SV_DUCK, SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
 from .rate_converter cimport converter_free, converter_init, converter_lookahead
 from .ring cimport ring_free, ring_new, sv_ring_queued, sv_ring_write
-from .source_core cimport source_core
+from .source_core cimport SOURCE_MOVES_ANEW, SOURCE_MOVES_WITHIN, SOURCE_STAYS, source_core
 from .telemetry cimport sv_now_ns
 
 MAX_GAIN = 16.0
@@ -49,6 +49,8 @@ cdef class Source:
         self.core.resamples = self._samplerate != shared.core.samplerate
         converter_init(&self.core.converter, quality, self._samplerate, shared.core.samplerate, self.core.channels)
         if self.core.resamples:  # its part of what is queued is no buffer, and nothing is heard before it has that
+            self.core.prebuffer_moved = min(self.core.ring.capacity, self.core.prebuffer_frames
+                                            * shared.core.samplerate // self._samplerate)
             self._lookahead = converter_lookahead(&self.core.converter)
             self.core.prebuffer_frames = min(self.core.ring.capacity, self.core.prebuffer_frames + self._lookahead)
         gain_set(&self.core.gain, 1.0)
@@ -65,8 +67,13 @@ cdef class Source:
 
     @property
     def samplerate(self):
-        """Of the content, in Hz."""
-        return self._samplerate
+        """Of what is written, in Hz: that of the content, or the mixer's after :meth:`move`."""
+        return self.shared.core.samplerate if self._moving() else self._samplerate
+
+    @property
+    def moved(self):
+        """True once the callback resamples no more, after :meth:`move`."""
+        return sv_load_acquire(&self.core.moved) != 0
 
     @property
     def channels(self):
@@ -121,15 +128,42 @@ cdef class Source:
         cdef uint64_t tail = sv_load_acquire(&self.core.ring.tail)
         return max(0, <int64_t> (tail - flush_to - sv_load_relaxed(&self.core.held_frames)))
 
+    cdef bint _moving(self) noexcept:
+        return sv_load_acquire(&self.core.moves) != SOURCE_STAYS
+
+    cdef double _seconds(self, uint64_t first, uint64_t last) noexcept:
+        """How long the frames of the ring from first to before last play: at one samplerate, or at two."""
+        cdef uint64_t move_at = sv_load_relaxed(&self.core.move_at) if self._moving() else last
+        cdef uint64_t middle = min(max(first, move_at), max(first, last))
+        return ((middle - first) / <double> self._samplerate
+                + (max(last, middle) - middle) / <double> self.shared.core.samplerate)
+
+    @property
+    def queued_s(self):
+        """Seconds of content of the current generation that are queued."""
+        cdef uint64_t flush_to = sv_load_acquire(&self.core.flush_to)
+        cdef uint64_t tail = sv_load_acquire(&self.core.ring.tail)
+        return self._seconds(max(flush_to, tail), sv_load_acquire(&self.core.ring.head))
+
+    @property
+    def played_s(self):
+        """Seconds of content played of the current generation; what is still in the resampler is not."""
+        cdef uint64_t flush_to = sv_load_acquire(&self.core.flush_to)
+        cdef uint64_t tail = sv_load_acquire(&self.core.ring.tail)
+        cdef uint64_t held = sv_load_relaxed(&self.core.held_frames)
+        if self._moving() and flush_to >= sv_load_relaxed(&self.core.move_at):
+            held = 0
+        return max(0.0, self._seconds(min(flush_to, tail), tail) - held / <double> self._samplerate)
+
     @property
     def held_frames(self):
         """Frames of the content that were taken from the ring and are still in the resampler."""
-        return sv_load_relaxed(&self.core.held_frames)
+        return 0 if self.moved else sv_load_relaxed(&self.core.held_frames)
 
     @property
     def lookahead_frames(self):
-        """Frames of the content that the resampler may need before it gives the first one."""
-        return self._lookahead
+        """Frames of the content that the callback's resampler may need before it gives the first one."""
+        return 0 if self._moving() else self._lookahead
 
     @property
     def first_frame_ns(self):
@@ -214,6 +248,52 @@ cdef class Source:
                 self._stale_writes += 1
                 return
             sv_store_release(&self.core.end_at, sv_load_relaxed(&self.core.ring.head))
+
+    def move(self, generation):
+        """Resample no more in the callback: what is written from now on has the mixer's samplerate. Never waits.
+
+        If an utterance is under way, whoever writes goes on where the callback's resampler will stop, and gives the
+        very frames that it would have given.
+
+        Realtime: no. Thread: engine, the one that writes.
+
+        Parameters
+        ----------
+        generation : int
+            The one that is written for.
+
+        Returns
+        -------
+        int
+            How many frames the stream of the resampler has had so far; 0 if what comes begins a new one; -1 if that
+            cannot be known before the next block, or the generation is stale or the source removed: it has not moved.
+
+        Raises
+        ------
+        RuntimeError
+            If it does not resample, or has moved already.
+        """
+        cdef uint64_t head, tail, end_at, flush_to, start
+        with self.lock:
+            if self._samplerate == self.shared.core.samplerate or self._moving():
+                raise RuntimeError("the source does not resample in the callback; there is nothing to move")
+            if generation != sv_load_relaxed(&self.core.generation) or self._removed:
+                return -1
+            head = sv_load_relaxed(&self.core.ring.head)
+            tail = sv_load_acquire(&self.core.ring.tail)
+            end_at = sv_load_relaxed(&self.core.end_at)
+            flush_to = sv_load_relaxed(&self.core.flush_to)
+            if head == end_at or head == flush_to:
+                start = head
+            elif flush_to >= end_at:
+                start = flush_to
+            elif tail > end_at:  # whether it ran dry at the end is history
+                start = sv_load_relaxed(&self.core.stream_start)
+            else:
+                return -1
+            sv_store_relaxed(&self.core.move_at, head)
+            sv_store_release(&self.core.moves, SOURCE_MOVES_ANEW if start == head else SOURCE_MOVES_WITHIN)
+            return head - start
 
     def flush(self):
         """Start a new generation: everything queued fades out in 5 ms and is dropped. Never waits.

@@ -15,6 +15,12 @@ ctypedef enum source_phase:
     SOURCE_DECAYING  # ran dry in mid-utterance: the last frame is held and faded out
     SOURCE_STARVED   # faded out; waits for its prebuffer
 
+# How resampling leaves the callback for whoever writes.
+ctypedef enum source_move:
+    SOURCE_STAYS
+    SOURCE_MOVES_WITHIN  # what is written from there on goes on with the same stream of the resampler
+    SOURCE_MOVES_ANEW    # it is a stream of its own: what the resampler holds comes before it
+
 # What happened in one block; filled in by the render functions.
 ctypedef struct block_report:
     bint sounded
@@ -33,6 +39,9 @@ ctypedef struct source_core:
     uint64_t flush_to          # frames before this one are of a generation that was flushed
     uint64_t flush_ns
     uint64_t end_at            # nothing is expected after this frame
+    uint64_t move_at           # from this frame on the content has the mixer's samplerate, if it moves
+    uint64_t moves             # how: one of source_move
+    uint64_t prebuffer_moved   # as prebuffer_frames, once it has moved
     char pad_0[128]
     # Written by the callback, read by the engine.
     uint64_t acknowledged
@@ -42,6 +51,8 @@ ctypedef struct source_core:
     uint64_t removed
     uint64_t consumed_frames
     uint64_t held_frames       # consumed, but still in the resampler
+    uint64_t stream_start      # the frame that the resampler's stream began with
+    uint64_t moved             # 1 once whoever writes resamples
     uint64_t flushed_frames
     uint64_t starvations
     uint64_t starved_frames

@@ -7,7 +7,7 @@ flush, removal, starvation. After a starvation it comes back from 0; a new utter
 Realtime: yes, all of it. Thread: callback.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .atomics cimport (
@@ -56,9 +56,21 @@ cdef bint _has_ended(const source_core* source) noexcept nogil:
 
 cdef void _forget(source_core* source) noexcept nogil:
     """Nothing of what the resampler holds is heard any more: the next content begins a new stream."""
-    if source.resamples:
-        converter_reset(&source.converter)
-        sv_store_relaxed(&source.held_frames, 0)
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
+    if not source.resamples:
+        return
+    converter_reset(&source.converter)
+    sv_store_relaxed(&source.held_frames, 0)
+    sv_store_relaxed(&source.stream_start, tail)
+    if sv_load_acquire(&source.moves) != SOURCE_STAYS and tail >= sv_load_relaxed(&source.move_at):
+        _move(source)
+
+
+cdef void _move(source_core* source) noexcept nogil:
+    """From now on the content has the mixer's samplerate; what was held comes with it, and stays uncounted here."""
+    source.resamples = False
+    source.prebuffer_frames = sv_load_relaxed(&source.prebuffer_moved)
+    sv_store_release(&source.moved, 1)
 
 
 cdef bint _can_start(source_core* source) noexcept nogil:
@@ -85,45 +97,77 @@ cdef void _apply_flush(source_core* source, uint64_t now_ns) noexcept nogil:
     sv_histogram_record(source.flush_latency, max(0, <int64_t> (now_ns - sv_load_relaxed(&source.flush_ns))))
 
 
-cdef int64_t _convert(source_core* source, const sv_ring_span* span, bint ended, float* out,
+cdef int64_t _fetch_plain(source_core* source, float* out, int64_t frames, bint flushing) noexcept nogil:
+    """Content that has the mixer's samplerate."""
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
+    cdef uint64_t take = min(<uint64_t> frames, sv_ring_ready(source.ring, frames))
+    cdef sv_ring_span span
+    cdef size_t first
+    if flushing:
+        take = min(take, max(sv_load_relaxed(&source.flush_to), tail) - tail)
+    span = sv_ring_read_span(source.ring, take)
+    first = span.first_frames * source.channels
+    memcpy(out, span.first, first * sizeof(float))
+    memcpy(out + first, span.second, span.second_frames * source.channels * sizeof(float))
+    sv_ring_read_done(source.ring, take)
+    sv_count(&source.consumed_frames, take)
+    return take
+
+
+cdef int64_t _convert(source_core* source, const sv_ring_span* span, bint ends, float* out,
                       int64_t frames) noexcept nogil:
-    """Content through the resampler; what it holds back comes once the content has ended."""
+    """Content through the resampler; what it holds back comes if a stream ends here."""
     cdef int64_t made
     converter_feed(&source.converter, span.first, span.first_frames)
     converter_feed(&source.converter, span.second, span.second_frames)
     made = converter_take(&source.converter, out, frames)
-    if made < frames and ended:
+    if made < frames and ends:
         converter_end(&source.converter)
         made += converter_take(&source.converter, out + made * source.channels, frames - made)
+        sv_store_relaxed(&source.stream_start,
+                         sv_load_relaxed(&source.ring.tail) + span.first_frames + span.second_frames)
     sv_store_relaxed(&source.held_frames, converter_held_frames(&source.converter))
+    return made
+
+
+cdef int64_t _fetch_resampled(source_core* source, float* out, int64_t frames, bint flushing,
+                              block_report* report) noexcept nogil:
+    """Content that has a samplerate of its own, up to where it ends or has the mixer's."""
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
+    cdef uint64_t wanted = converter_in_frames(&source.converter, frames)
+    cdef uint64_t take = min(wanted, sv_ring_ready(source.ring, wanted)), started_ns = sv_now_ns()
+    cdef uint64_t moves = sv_load_acquire(&source.moves)  # pairs with Source.move
+    cdef uint64_t limit = UINT64_MAX
+    cdef bint at_move, ends
+    cdef sv_ring_span span
+    cdef int64_t made
+    if moves != SOURCE_STAYS:
+        limit = sv_load_relaxed(&source.move_at) - tail
+    if flushing:
+        limit = min(limit, max(sv_load_relaxed(&source.flush_to), tail) - tail)
+    take = min(take, limit)
+    at_move = moves != SOURCE_STAYS and tail + take == sv_load_relaxed(&source.move_at)
+    ends = moves == SOURCE_MOVES_ANEW if at_move else _ends_after(source, take)
+    span = sv_ring_read_span(source.ring, take)
+    made = _convert(source, &span, ends and not flushing, out, frames)
+    report.resample_errors += take == wanted and made != frames
+    sv_ring_read_done(source.ring, take)
+    sv_count(&source.consumed_frames, take)
+    report.resample_ns += sv_now_ns() - started_ns
+    if at_move and made < frames:
+        _move(source)
     return made
 
 
 cdef int64_t _fetch(source_core* source, float* out, int64_t frames, bint flushing,
                     block_report* report) noexcept nogil:
     """Content from the ring, at the mixer's samplerate; fewer frames if it runs dry or reaches what was flushed."""
-    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail)
-    cdef uint64_t wanted = converter_in_frames(&source.converter, frames) if source.resamples else frames
-    cdef uint64_t take = min(wanted, sv_ring_ready(source.ring, wanted)), started_ns
-    cdef sv_ring_span span
-    cdef size_t first
-    cdef int64_t made
-    if flushing:
-        take = min(take, max(sv_load_relaxed(&source.flush_to), tail) - tail)
-    span = sv_ring_read_span(source.ring, take)
+    cdef int64_t made = 0
     if source.resamples:
-        started_ns = sv_now_ns()
-        made = _convert(source, &span, not flushing and _ends_after(source, take), out, frames)
-        report.resample_ns += sv_now_ns() - started_ns
-        report.resample_errors += take == wanted and made != frames
-    else:
-        first = span.first_frames * source.channels
-        memcpy(out, span.first, first * sizeof(float))
-        memcpy(out + first, span.second, span.second_frames * source.channels * sizeof(float))
-        made = take
-    sv_ring_read_done(source.ring, take)
-    sv_count(&source.consumed_frames, take)
-    return made
+        made = _fetch_resampled(source, out, frames, flushing, report)
+        if source.resamples:
+            return made
+    return made + _fetch_plain(source, out + made * source.channels, frames - made, flushing)
 
 
 cdef void _mark_first(source_core* source, uint64_t now_ns) noexcept nogil:

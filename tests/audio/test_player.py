@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from sottovoce.audio.lifecycle import StreamState
-from sottovoce.audio.player import Player, ResampleMode
+from sottovoce.audio.placement import ResampleMode
+from sottovoce.audio.player import Player
 from sottovoce.audio.wav import WavOutput, WavWriter
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import AudioFileError, ConfigError, StreamClosedError, StreamError

@@ -150,21 +150,6 @@ def test_snapshot_shows_durations_of_the_callback() -> None:
         assert 0 < callback.p50_ns <= callback.p95_ns <= callback.p99_ns <= callback.max_ns
 
 
-def test_resampling_in_the_callback_over_its_budget_moves_to_the_producers(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("sottovoce.audio.player._RESAMPLE_BUDGET_NS", 0)
-    with Stage(resample_mode="callback") as stage:
-        first = stage.player.open_source(16000)
-        assert first.native.samplerate == 16000
-        first.write(ramp(1000))
-        stage.take(4)
-        with caplog.at_level("WARNING"):
-            assert stage.player.open_source(16000).native.samplerate == RATE
-            assert stage.player.open_source(16000).native.samplerate == RATE
-        assert len([record for record in caplog.records if "leaves the callback" in record.message]) == 1
-
-
 def test_failed_start_leaves_nothing_open() -> None:
     stage = Stage()
     stage.host.listed = (make_device(0, "microphone", channels=0),)

@@ -8,16 +8,17 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, get_args
 
 import numpy.typing as npt
 
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamRate, check_choice
 from sottovoce.audio.output import DeviceOutput, Output, SleepPolicy
+from sottovoce.audio.placement import RESAMPLE_BUDGET, ResampleBudget, ResampleMode
 from sottovoce.audio.reflex import Listener, Reflex
 from sottovoce.audio.report import DurationStats, StreamReport
-from sottovoce.audio.resampler import Resampler
+from sottovoce.audio.resampler import Quality, Resampler
 from sottovoce.audio.source import PlayerSource, SourceSnapshot
 from sottovoce.core.errors import ConfigError, StreamClosedError, StreamError
 from sottovoce.core.formats import check_channels, check_samplerate
@@ -25,13 +26,7 @@ from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.units import db_to_gain, s_to_frames
 from sottovoce.native.mixer import Mixer
 
-ResampleMode: TypeAlias = Literal["producer", "callback", "off"]
-
 _logger = get_logger("audio")
-
-#: What resampling may take of the callback's time at p95 before it moves to the producers: a fifth of a block of 256
-#: frames at 48 kHz.
-_RESAMPLE_BUDGET_NS = 1_000_000
 
 #: How much longer than what is queued lasts the exit of a with statement waits for it to be heard.
 _EXIT_LIMIT_S = 5.0
@@ -52,6 +47,8 @@ class PlayerSnapshot:
     flush: DurationStats
     stream: StreamReport
     sources: tuple[SourceSnapshot, ...]
+    #: Sources that were resampled in the callback and are no more, as it took too long.
+    moved_sources: int = 0
 
 
 class Player:
@@ -75,9 +72,13 @@ class Player:
         starves.
     buffer_s : float
         Seconds of audio that each source holds: what your code may be late without being heard.
-    resample_mode : {"producer", "callback", "off"}
-        Where audio of another rate than the stream's is resampled: by whoever writes (soxr), in the callback
-        (linear), or not at all (an error instead).
+    resample_mode : {"callback", "producer", "off"}
+        Where audio of another rate than the stream's is resampled: in the callback, until that takes it too long and
+        the sources move to whoever writes, without a click; always by whoever writes; or not at all (an error instead).
+    resample_quality : {"linear", "fast", "standard", "hq", "best", "soxr"}
+        As of :class:`Resampler`; ``"soxr"`` is always by whoever writes.
+    resample_budget : float
+        Of a block's period, what resampling may take of the callback's time at p95; above 0.
     prefer_stream_rate : {"content", "device"}
         Whether the stream opens at ``samplerate`` or at the device's own rate, if the device takes both.
     policy : LifecyclePolicy, optional
@@ -108,7 +109,9 @@ class Player:
         blocksize: int = 256,
         latency: Latency = "low",
         buffer_s: float = 2.0,
-        resample_mode: ResampleMode = "producer",
+        resample_mode: ResampleMode = "callback",
+        resample_quality: Quality = "standard",
+        resample_budget: float = RESAMPLE_BUDGET,
         prefer_stream_rate: StreamRate = "content",
         policy: LifecyclePolicy | None = None,
         sleep: SleepPolicy | None = None,
@@ -116,10 +119,13 @@ class Player:
     ) -> None:
         self.samplerate = check_samplerate(samplerate)
         self.channels = check_channels(channels)
-        check_choice("resample_mode", resample_mode, ("producer", "callback", "off"))
+        check_choice("resample_mode", resample_mode, get_args(ResampleMode))
+        check_choice("resample_quality", resample_quality, get_args(Quality))
         _check_positive("buffer_s", buffer_s)
+        _check_positive("resample_budget", resample_budget)
         self.buffer_s = buffer_s
         self.resample_mode = resample_mode
+        self.resample_quality: Quality = resample_quality
         self.changed = threading.Condition()
         self.output: Output = output or DeviceOutput(
             device,
@@ -132,7 +138,9 @@ class Player:
         self._mixer: Mixer | None = None
         self._sources: tuple[PlayerSource, ...] = ()
         self._default: PlayerSource | None = None
-        self._told_over_budget = False
+        self._budget = ResampleBudget(resample_budget)
+        self._budget_lock = threading.Lock()
+        self._moved_sources = 0
         self._yielding = False
         self._closed = False
 
@@ -284,18 +292,23 @@ class Player:
                 f"the source has {rate} Hz, the mixer {mixer.samplerate}, and resample_mode is 'off'",
                 hint=f"write {mixer.samplerate} Hz, or set resample_mode to 'producer'",
             )
-        by_producer = rate != mixer.samplerate and (self.resample_mode == "producer" or self._over_budget())
+        converts = rate != mixer.samplerate
+        by_producer = converts and (self.resample_quality == "soxr" or self.resamples_by_producer)
         ring_rate = mixer.samplerate if by_producer else rate
-        # Room for what the resampler holds back, so that a piece that was taken can always be queued whole.
-        reserve = 2 * round(Resampler(rate, ring_rate, channels).latency_frames) + 64 if by_producer else 0
+        # Room for what a resampler holds back, so that a piece that was taken can always be queued whole; and for
+        # frames of the mixer's rate, should resampling leave the callback.
+        resampler = Resampler(rate, mixer.samplerate, channels, self.resample_quality)
+        reserve = 2 * round(resampler.latency_frames) + 64 if converts else 0
+        capacity = s_to_frames(held_s, max(ring_rate, mixer.samplerate)) + reserve
         prebuffer = s_to_frames(prebuffer_s, ring_rate)
+        quality = "standard" if self.resample_quality == "soxr" else self.resample_quality
         try:
-            native = mixer.add_source(
-                ring_rate, channels, s_to_frames(held_s, ring_rate) + reserve, prebuffer, yields=yields
-            )
+            native = mixer.add_source(ring_rate, channels, capacity, prebuffer, quality, yields=yields)
         except RuntimeError as error:  # as many as the mixer can play are open
             raise StreamError(str(error), hint="close a source before another is opened") from error
-        source = PlayerSource(self, native, rate, prebuffer, reserve_frames=reserve)
+        source = PlayerSource(
+            self, native, rate, prebuffer_s=prebuffer_s, reserve_frames=reserve, quality=self.resample_quality
+        )
         with self.changed:
             self._sources = (*self._sources, source)
         return source
@@ -328,6 +341,26 @@ class Player:
             self.mixer.yield_to(listener.activity, db_to_gain(how.duck_gain_db) if how.mode == "duck" else None)
             self._yielding = True
 
+    @property
+    def resamples_by_producer(self) -> bool:
+        """Whether audio of another rate is resampled by whoever writes: by choice, or as the callback took too long."""
+        if self.resample_mode == "producer":
+            return True
+        with self._budget_lock:
+            now_s = time.monotonic()
+            over = self._budget.note(self.output.report(), now_s) if self._budget.is_due(now_s) else None
+        if over:
+            log_event(
+                _logger, logging.WARNING, "resampling leaves the callback",
+                p95_us=over.p95_ns // 1000, budget_us=over.budget_ns // 1000,
+            )  # fmt: skip
+        return self._budget.exceeded is not None
+
+    def note_moved(self) -> None:
+        """A source has left the callback's resampling for its own; called by it."""
+        with self.changed:
+            self._moved_sources += 1
+
     def remove(self, source: PlayerSource) -> None:
         """Forget a source that closes; called by it."""
         with self.changed:
@@ -345,6 +378,7 @@ class Player:
             flush=DurationStats.of(mixer.flush_latencies),
             stream=self.output.report(),
             sources=tuple(source.snapshot() for source in self._sources),
+            moved_sources=self._moved_sources,
         )
 
     def has_audio(self) -> bool:
@@ -356,16 +390,6 @@ class Player:
         """A block was played; said by an output that is not paced."""
         with self.changed:
             self.changed.notify_all()
-
-    def _over_budget(self) -> bool:
-        """Whether resampling takes the callback too long, so that new sources are resampled by who writes."""
-        p95_ns = self.output.report().resampling.p95_ns
-        if p95_ns <= _RESAMPLE_BUDGET_NS:
-            return False
-        if not self._told_over_budget:
-            self._told_over_budget = True
-            log_event(_logger, logging.WARNING, "resampling leaves the callback", p95_us=p95_ns // 1000)
-        return True
 
     def _own_source(self) -> PlayerSource:
         with self.changed:

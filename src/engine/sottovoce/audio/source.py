@@ -11,11 +11,13 @@ from typing import Any, Protocol, Self
 import numpy.typing as npt
 
 from sottovoce.audio.output import Output
-from sottovoce.audio.resampler import Resampler
+from sottovoce.audio.placement import History, Placement
+from sottovoce.audio.resampler import Quality, Resampler
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import StreamClosedError
 from sottovoce.core.formats import as_block
 from sottovoce.core.types import Block
+from sottovoce.native.mixer import Mixer
 from sottovoce.native.source import Source
 
 #: Content is resampled and queued in pieces of at most this many frames, so that a long write plays at once.
@@ -31,10 +33,21 @@ class SourceOwner(Protocol):
     @property
     def output(self) -> Output: ...
     @property
+    def mixer(self) -> Mixer: ...
+    @property
     def closed(self) -> bool: ...
     @property
     def changed(self) -> threading.Condition:
         """Notified whenever a waiting source should look again."""
+        ...
+
+    @property
+    def resamples_by_producer(self) -> bool:
+        """Whether resampling has to leave the callback."""
+        ...
+
+    def note_moved(self) -> None:
+        """A source has left the callback's resampling for its own."""
         ...
 
     def remove(self, source: PlayerSource) -> None: ...
@@ -53,6 +66,8 @@ class SourceSnapshot:
     gain: float
     capacity_s: float = 0.0
     counters: Mapping[str, int] = field(default_factory=dict)
+    #: Where it is resampled.
+    resampling: Placement = "none"
 
 
 class PlayerSource:
@@ -64,20 +79,30 @@ class PlayerSource:
     """
 
     def __init__(
-        self, owner: SourceOwner, native: Source, samplerate: int, prebuffer_frames: int, *, reserve_frames: int = 0
+        self,
+        owner: SourceOwner,
+        native: Source,
+        samplerate: int,
+        *,
+        prebuffer_s: float = 0.0,
+        reserve_frames: int = 0,
+        quality: Quality = "standard",
     ) -> None:
         self._owner = owner
         self._native = native
         self.samplerate = samplerate
         self.channels = native.channels
-        self._prebuffer_frames = prebuffer_frames
+        self._prebuffer_s = prebuffer_s
         self._reserve_frames = reserve_frames
         self._resampler: Resampler | None = None
-        if samplerate != native.samplerate and reserve_frames:
-            self._resampler = Resampler(samplerate, native.samplerate, native.channels)
+        self._history: History | None = None
+        mixed_at = owner.mixer.samplerate
+        if samplerate != native.samplerate:
+            self._resampler = Resampler(samplerate, mixed_at, native.channels, quality)
+        elif samplerate != mixed_at:
+            self._history = History(samplerate, mixed_at, native.channels, quality)
         self._resampled_generation = -1
         self._ended_at_frames = 0
-        self._flushed_at_frames = 0
         self._write_lock = threading.Lock()
         self._closed = False
         self._emptied: tuple[int, int, float] = (0, 0, 0.0)
@@ -90,16 +115,19 @@ class PlayerSource:
     @property
     def queued_s(self) -> float:
         """Seconds of content of the current generation that are yet to be played."""
-        native = self._native
-        queued = native.queued_frames
-        if not self.silent:  # what was flushed is in the ring until its fade is over
-            queued = min(queued, native.written_frames - self._flushed_at_frames)
-        return queued / native.samplerate
+        return self._native.queued_s
 
     @property
     def played_s(self) -> float:
         """Seconds of content of the current generation that were played."""
-        return self._native.played_frames / self._native.samplerate
+        return self._native.played_s
+
+    @property
+    def resampling(self) -> Placement:
+        """Where it is resampled."""
+        if self.samplerate == self._owner.mixer.samplerate:
+            return "none"
+        return "callback" if self._history is not None else "producer"
 
     @property
     def first_frame_ns(self) -> int:
@@ -167,6 +195,7 @@ class PlayerSource:
         taken = 0
         with self._write_lock, self._woken_by(cancel):
             while taken < block.shape[0] and not (cancel and cancel.cancelled):
+                self._follow_placement(generation)
                 piece = block[taken : taken + _PIECE_FRAMES]
                 room = self._wait_for_room(piece.shape[0], generation, deadline_s, cancel)
                 if not room:
@@ -207,7 +236,6 @@ class PlayerSource:
             The generation that begins now.
         """
         generation = self._native.flush()
-        self._flushed_at_frames = self._native.written_frames
         self._notify()
         if timeout_s > 0.0:
             deadline_s = time.monotonic() + timeout_s
@@ -308,6 +336,7 @@ class PlayerSource:
             gain=native.gain,
             capacity_s=(native.capacity_frames - self._reserve_frames) / native.samplerate,
             counters=native.counters(),
+            resampling=self.resampling,
         )
 
     def has_audio(self, block_s: float) -> bool:
@@ -319,7 +348,7 @@ class PlayerSource:
             return False
         if native.written_frames == self._ended_at_frames:
             return self._unheard()
-        return native.queued_frames >= max(self._prebuffer_frames, block_s * native.samplerate + 2) + (
+        return native.queued_frames >= max(self._prebuffer_s * native.samplerate, block_s * native.samplerate + 2) + (
             native.lookahead_frames
         )
 
@@ -329,6 +358,18 @@ class PlayerSource:
         self._native.end(generation)
         if self.generation == generation:
             self._ended_at_frames = self._native.written_frames
+
+    def _follow_placement(self, generation: int) -> None:
+        """If resampling has to leave the callback, go on with it here, from the very frame at which it stops there."""
+        if self._history is None or not self._owner.resamples_by_producer:
+            return
+        had_frames = self._native.move(generation)
+        if had_frames < 0:
+            return  # not at this moment: the next block or the next write knows more
+        self._resampler = self._history.resampler_after(had_frames)
+        self._resampled_generation = generation
+        self._history = None
+        self._owner.note_moved()
 
     def _resampled(self, piece: Block, generation: int) -> Block:
         if self._resampler is None:
@@ -342,12 +383,14 @@ class PlayerSource:
         """Queue a block for which there is room; False if its generation is over."""
         frames = int(block.shape[0])
         written = self._native.write(block, generation) if frames else 0
+        if self._history is not None:
+            self._history.note(block[:written])
         self._owner.output.wake()
         return written == frames
 
     def _room_frames(self) -> int:
         """Content frames that can be queued whole, whatever the resampler has held back."""
-        free = self._native.writable_frames - self._reserve_frames
+        free = self._native.writable_frames - (self._reserve_frames if self._resampler else 0)
         return max(0, free * self.samplerate // self._native.samplerate)
 
     def _wait_for_room(self, frames: int, generation: int, deadline_s: float | None, cancel: CancelToken | None) -> int:
