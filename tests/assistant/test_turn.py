@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import replace as changed
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -33,9 +34,11 @@ from sottovoce.assistant.messages import (
     Thesis,
     ThesisMade,
     TurnCommand,
+    TurnEvent,
     Utterance,
     VoidSegment,
 )
+from sottovoce.assistant.trace import Made, Step, replay, step
 from sottovoce.assistant.turn import MAX_THINKING, Speculate, TurnMachine
 from sottovoce.metrics.stages import Stage
 
@@ -49,7 +52,7 @@ def machine(max_theses: int = 4, speculate: Speculate = "answer") -> TurnMachine
 
 
 def settled(number: int, text: str = "what is the plan") -> Utterance:
-    return replace(utterance(number, text), marks=((Stage.SEGMENT_READY, 7),))
+    return changed(utterance(number, text), marks=((Stage.SEGMENT_READY, 7),))
 
 
 def test_question_that_is_over_takes_what_was_made_at_its_pause() -> None:
@@ -250,12 +253,24 @@ class AnyOrder(RuleBasedStateMachine):
         self.finishing: set[int] = set()
         self.answer_ended: set[int] = set()
         self.held: set[int] = set()
+        self.steps: list[Step] = []
         self.pause: tuple[int, int] | None = None
         self.unheard: list[tuple[int, int]] = []
         self.revision = 0
         self.input_ended = False
         self.closed = False
         self.finished = False
+
+    def tell(self, event: TurnEvent) -> None:
+        commands = self.turns.handle(event)
+        whole = isinstance(event, Heard) and event.utterance.text.endswith("plan")
+        self.steps.append(step(event, commands, reads_finished=whole))
+        self.apply(commands)
+
+    def teardown(self) -> None:
+        """Whatever has happened, it is decided the same from what a trace keeps of it."""
+        kept = [Step(json.loads(json.dumps(told.event)), told.decided) for told in self.steps]
+        assert [one for one in replay(Made(3, "answer"), kept) if not one.same] == []
 
     def apply(self, commands: list[TurnCommand]) -> None:
         for command in commands:
@@ -314,7 +329,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def transcribe(self) -> None:
         number, revision = self.unheard.pop(0)
-        self.apply(self.turns.handle(Heard(utterance(number), revision, settled=False)))
+        self.tell(Heard(utterance(number), revision, settled=False))
 
     @precondition(lambda self: self.pause)
     @rule(over=st.booleans())
@@ -324,46 +339,46 @@ class AnyOrder(RuleBasedStateMachine):
         if over:
             self.revision = 0
         event = SegmentSettled(number, revision, 7) if over else SpeechWentOn(number, revision)
-        self.apply(self.turns.handle(event))
+        self.tell(event)
 
     @precondition(lambda self: not self.input_ended and self.pause is None)
     @rule(own=st.booleans(), text=st.sampled_from(["", "a question", "another"]), late=st.booleans())
     def heard(self, own: bool, text: str, late: bool) -> None:
         self.number, self.revision = self.number + 1, 0
         number = max(1, self.number - 2) if late else self.number
-        self.apply(self.turns.handle(Heard(utterance(number, text, "own" if own else "other"))))
+        self.tell(Heard(utterance(number, text, "own" if own else "other")))
 
     @precondition(lambda self: self.started - self.answer_ended)
     @rule(data=st.data())
     def thesis(self, data: st.DataObject) -> None:
         generation = data.draw(st.sampled_from(sorted(self.started - self.answer_ended)))
         self.theses[generation] = self.theses.get(generation, 0) + 1
-        self.apply(self.turns.handle(ThesisMade(Thesis(generation, self.theses[generation], "point"))))
+        self.tell(ThesisMade(Thesis(generation, self.theses[generation], "point")))
 
     @precondition(lambda self: self.started - self.answer_ended)
     @rule(data=st.data(), error=st.sampled_from(["", "503"]))
     def answer_ends(self, data: st.DataObject, error: str) -> None:
         generation = data.draw(st.sampled_from(sorted(self.started - self.answer_ended)))
         self.answer_ended.add(generation)
-        self.apply(self.turns.handle(AnswerEnded(generation, error)))
+        self.tell(AnswerEnded(generation, error))
 
     @precondition(lambda self: self.finishing)
     @rule(data=st.data(), heard=st.integers(0, 3))
     def narration_ends(self, data: st.DataObject, heard: int) -> None:
         generation = data.draw(st.sampled_from(sorted(self.finishing)))
         self.finishing.discard(generation)
-        self.apply(self.turns.handle(NarrationEnded(generation, heard)))
+        self.tell(NarrationEnded(generation, heard))
 
     @precondition(lambda self: self.number > 3 and self.pause is None and not self.unheard)
     @rule()
     def input_ends(self) -> None:
         self.input_ended = True
-        self.apply(self.turns.handle(InputEnded()))
+        self.tell(InputEnded())
 
     @precondition(lambda self: self.number > 5)
     @rule()
     def close(self) -> None:
-        self.apply(self.turns.handle(Closing()))
+        self.tell(Closing())
         self.closed = True
 
     @invariant()

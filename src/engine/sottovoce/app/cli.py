@@ -25,6 +25,7 @@ COMMANDS = {
     "monitor": ("sottovoce.app.monitor.command:command", "Watch the audio engine: levels, buffers, delays, losses."),
     "notes": ("sottovoce.app.notes_commands:command", "Search your notes, or check them."),
     "sessions": ("sottovoce.app.sessions_commands:command", "List, show, export or delete sessions."),
+    "replay": ("sottovoce.app.replay:command", "Let a session's decisions be made again, and compare."),
     "devices": ("sottovoce.app.devices:command", "List the audio devices."),
     "doctor": ("sottovoce.app.doctor_command:command", "Check what works here, and how to mend the rest."),
     "config": ("sottovoce.app.config_commands:command", "Show and explain the settings."),

@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     BACKEND = 7
     STORE = 8
     UNHEALTHY = 9
+    DIFFERS = 10
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -49,6 +50,7 @@ _MEANINGS = {
     ExitCode.BACKEND: "a recogniser, generator or synthesiser failed",
     ExitCode.STORE: "the session store cannot be opened, read or written",
     ExitCode.UNHEALTHY: "`monitor --once` or `--for` has found the engine losing sound",
+    ExitCode.DIFFERS: "`replay`: something is decided otherwise now",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",
     ExitCode.BROKEN_PIPE: "whatever read the output went away",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from sottovoce.assistant import notices
 from sottovoce.assistant.messages import Thesis, Utterance
@@ -52,6 +52,10 @@ class Journal:
                 self._change(thesis, ThesisStatus.FAILED)
             case notices.TurnEnded():
                 self._ended(notice)
+            case notices.Began(made):
+                self._append(records.MachineMade(asdict(made)))
+            case notices.Decided(step):
+                self._append(records.MachineStep(step.event, step.decided))
             case notices.BackendFailed(backend, message, _, retryable):
                 self._append(records.BackendFailed(backend, message, retryable))
             case notices.BackendChanged(part, backend):

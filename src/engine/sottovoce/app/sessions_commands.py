@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sottovoce.session.store import SessionStore
 
 #: What people call the formats, and what :mod:`sottovoce.session.export` does.
-_FORMATS = {"md": "markdown", "json": "json", "srt": "srt"}
+_FORMATS = {"md": "markdown", "json": "json", "srt": "srt", "trace": "trace"}
 
 #: A wider waterfall is no clearer.
 _MOST_COLUMNS = 110
@@ -87,7 +87,10 @@ def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, for
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_obj
 def export(app: AppContext, session_id: int, kind: str | None, out: Path | None, force: bool) -> None:
-    """Write a session as Markdown, JSON or subtitles. The file is readable by you alone."""
+    """Write a session as Markdown, JSON or subtitles, or what was decided in it, without words, for `sottovoce replay`.
+
+    The file is readable by you alone.
+    """
     from sottovoce.session.export import FORMATS
 
     if kind is None:
@@ -95,6 +98,10 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
         kind = suffix if suffix in _FORMATS else "md"
     with _store(app) as store:
         text = FORMATS[_FORMATS[kind]](store.session(session_id))
+    if not text:
+        raise ConfigError(
+            f"nothing to write as {kind} is kept of session {session_id}", key="--format", hint="say --format json"
+        )
     if out is None and kind == "json":
         app.print_json(json.loads(text))  # which knows what the terminal can show
     elif out is None:

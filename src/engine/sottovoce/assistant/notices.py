@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sottovoce.assistant.messages import Outcome, Thesis, Utterance
+from sottovoce.assistant.trace import Made, Step
 from sottovoce.core.errors import BackendError
 from sottovoce.metrics.stages import Stage, TurnTimes
 
@@ -129,6 +130,20 @@ class StageReached:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """The session begins, with what its turn state machine was made with."""
+
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The turn state machine was told something; what it was and what followed, without words."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """A turn is over; ``times`` are the moments of all that it went through."""
 
@@ -179,6 +194,8 @@ Notice: TypeAlias = (
     | ThesisCut
     | ThesisFailed
     | VoiceChanged
+    | Began
+    | Decided
     | StageReached
     | TurnEnded
     | BackendFailed

@@ -33,6 +33,7 @@ from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.assistant.synthesis import SpokenThesis, SynthesisPool
 from sottovoce.assistant.thinker import Thinker
 from sottovoce.assistant.token import TurnToken
+from sottovoce.assistant.trace import Made, step
 from sottovoce.assistant.transcribers import Transcribers, Turnstile
 from sottovoce.assistant.turn import Speculate, TurnMachine
 from sottovoce.core.clock import Clock, MonotonicClock
@@ -258,15 +259,22 @@ class Pipeline:
         self._done.set()
 
     def _coordinate(self) -> None:
+        self._observer(notices.Began(Made(self._settings.max_theses, self._settings.speculate)))
         while (item := self._inbox.get()) is not None:
             if isinstance(item, _TURN_EVENTS):
-                for command in self._machine.handle(item):  # type: ignore[arg-type]
-                    self._execute(command)
+                self._decide(item)  # type: ignore[arg-type]
             else:
                 self._note(item)  # type: ignore[arg-type]
         for generation in tuple(self._tokens):
             self._abandon(generation)
         self._done.set()
+
+    def _decide(self, event: TurnEvent) -> None:
+        commands = self._machine.handle(event)
+        whole = isinstance(event, messages.Heard) and reads_finished(event.utterance.text, event.utterance.language)
+        self._observer(notices.Decided(step(event, commands, reads_finished=whole)))
+        for command in commands:
+            self._execute(command)
 
     def _note(self, notice: Notice) -> None:
         match notice:

@@ -13,12 +13,15 @@ from sottovoce.session.records import (
     DeviceChanged,
     Event,
     EventRecord,
+    MachineMade,
+    MachineStep,
     QuestionAccepted,
     QuestionIgnored,
     SessionRecord,
     SessionSummary,
     SpeakerKind,
     StageTime,
+    StepRecord,
     ThesisChanged,
     ThesisRecord,
     ThesisStatus,
@@ -40,6 +43,8 @@ KINDS: Mapping[type[Any], str] = {
     BackendFailed: "backend-failed",
     BackendChanged: "backend-changed",
     DeviceChanged: "device",
+    MachineMade: "machine",
+    MachineStep: "decision",
 }
 
 #: Fields that hold what was said or answered, or give it away.
@@ -93,6 +98,7 @@ def assemble(
     ignored: dict[int, str] = {}
     turns: dict[int, _Turn] = {}
     others: list[EventRecord] = []
+    steps: list[StepRecord] = []
     for row in rows:
         body: dict[str, Any] = json.loads(row.body)
         if row.kind == KINDS[UtteranceHeard]:
@@ -101,6 +107,10 @@ def assemble(
             ignored[body["utterance"]] = body["reason"]
         elif row.kind in (KINDS[QuestionAccepted], KINDS[ThesisChanged], KINDS[TurnEnded]):
             _gather(turns.setdefault(body["turn"], _Turn(row.at_ns)), row.kind, body, origin_ns)
+        elif row.kind == KINDS[MachineMade]:
+            steps.append(StepRecord((row.at_ns - origin_ns) / 1e9, body["settings"]))
+        elif row.kind == KINDS[MachineStep]:
+            steps.append(StepRecord((row.at_ns - origin_ns) / 1e9, body["event"], tuple(body["decided"])))
         else:
             others.append(EventRecord((row.at_ns - origin_ns) / 1e9, row.kind, body))
     heard = tuple(_with_reason(utterance, ignored) for _, utterance in sorted(utterances.items()))
@@ -111,6 +121,7 @@ def assemble(
         utterances=heard,
         turns=tuple(_turn(number, turn, utterances, origin_ns) for number, turn in sorted(turns.items())),
         events=tuple(others),
+        steps=tuple(steps),
     )
 
 

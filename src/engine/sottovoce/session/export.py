@@ -17,6 +17,9 @@ from sottovoce.session.records import (
     Words,
 )
 
+#: Version of the shape of :func:`to_trace`.
+TRACE_FORMAT = 1
+
 #: Version of the shape of :func:`to_json`; grows only when a field changes its meaning or goes.
 JSON_FORMAT = 1
 
@@ -48,6 +51,21 @@ def to_json(record: SessionRecord) -> str:
         "events": [{"at_s": event.at_s, "kind": event.kind, "detail": event.detail} for event in record.events],
     }
     return json.dumps(shape, ensure_ascii=False, indent=2) + "\n"
+
+
+def to_trace(record: SessionRecord) -> str:
+    """What the turn state machine was told and what it decided, as JSON Lines, without a word of what was said.
+
+    The first line has ``format`` (this version) and what the machine was made with; every other ``at_s``, ``event`` and
+    ``decided``. `sottovoce replay FILE` lets the machine of this version decide again.
+    Empty if nothing of the kind was kept in the session.
+    """
+    if not record.steps:
+        return ""
+    made, *steps = record.steps
+    lines: list[Mapping[str, object]] = [{"format": TRACE_FORMAT, **made.event}]
+    lines += [{"at_s": round(step.at_s, 3), "event": step.event, "decided": step.decided} for step in steps]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def to_markdown(record: SessionRecord) -> str:
@@ -85,7 +103,12 @@ def to_srt(record: SessionRecord) -> str:
 
 
 #: Exporters by the name of their format.
-FORMATS: Mapping[str, Callable[[SessionRecord], str]] = {"markdown": to_markdown, "json": to_json, "srt": to_srt}
+FORMATS: Mapping[str, Callable[[SessionRecord], str]] = {
+    "markdown": to_markdown,
+    "json": to_json,
+    "srt": to_srt,
+    "trace": to_trace,
+}
 
 
 @dataclass(frozen=True, slots=True)

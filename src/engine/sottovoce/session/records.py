@@ -158,6 +158,21 @@ class BackendChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineMade:
+    """What the turn state machine was made with, for a replay."""
+
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStep:
+    """What the turn state machine was told and what it decided, without words, for a replay."""
+
+    event: Mapping[str, object]
+    decided: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceChanged:
     """Something happened to an audio device."""
 
@@ -173,6 +188,8 @@ Event: TypeAlias = (
     | TurnEnded
     | BackendFailed
     | BackendChanged
+    | MachineMade
+    | MachineStep
     | DeviceChanged
 )
 
@@ -249,6 +266,15 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step of the turn state machine; the first of a session has what it was made with, and decides nothing."""
+
+    at_s: float
+    event: Mapping[str, object]
+    decided: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session in a list.
 
@@ -294,3 +320,4 @@ class SessionRecord:
     utterances: tuple[UtteranceRecord, ...]
     turns: tuple[TurnRecord, ...]
     events: tuple[EventRecord, ...] = field(default_factory=tuple)
+    steps: tuple[StepRecord, ...] = field(default_factory=tuple)
