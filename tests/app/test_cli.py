@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -34,7 +35,6 @@ def probe(app: AppContext, what: str) -> None:
     raised: dict[str, BaseException] = {
         "crash": RuntimeError(SECRET),
         "interrupt": KeyboardInterrupt(),
-        "pipe": BrokenPipeError(),
         "notes": errors.NotesError("no [notes] here", path="x", hint="write [some]"),
         "module": ModuleNotFoundError("No module named 'soundfile'", name="soundfile"),
     }
@@ -195,9 +195,16 @@ def test_an_interruption_is_told_shortly(probed: Cli) -> None:
     assert (result.code, result.err.strip()) == (130, "error: interrupted")
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
-    script = "from sottovoce.app.cli import run; import sys; sys.exit(run(['config', 'show', '--explain']))"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("option", ["--explain", "--json"])  # one is written by rich, the other by click
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # noticed at the end, or by the command itself
+def test_a_reader_that_goes_away_ends_it_quietly(unbuffered: str, option: str) -> None:
+    script = "from sottovoce.app.cli import run; import sys; sys.exit(run(['config', 'show', sys.argv[1]]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, option],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()  # before anything is written

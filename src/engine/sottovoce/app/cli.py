@@ -32,8 +32,18 @@ COMMANDS = {
 }
 
 
+class _ReaderGone(Exception):
+    """Whoever read stdout has gone."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would exit here, with a code of its own
+            raise _ReaderGone from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -99,7 +109,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         settings: dict[str, Any] = {"prog_name": "sottovoce", "obj": app, "standalone_mode": False}
         result = cli.main(args=None if arguments is None else list(arguments), **settings)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGone):
         silence_stdout()
         return ExitCode.BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place: everything becomes a message
