@@ -92,9 +92,9 @@ class LiveSession:
         listening = f"Listening to {heard!r}" if heard else "Waiting for the microphone"
         speaking = f"speaking to {spoken!r}" if spoken else "waiting for the earpiece"
         said = f"{listening}, {speaking}. Ctrl-C ends."
-        if keys.available:
-            said += f" {HELP}"
         console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
+        if keys.available:
+            console.print(Text(HELP, "dim"), soft_wrap=True)
         telephone = check_headset(heard, spoken) if heard and spoken else None
         if telephone is not None:
             console.print(Text(f"{telephone.problem}; {telephone.advice}.", "yellow"), soft_wrap=True)
