@@ -47,6 +47,7 @@ cdef enum:
     _CONTINUE = 0  # paContinue
     _PIECE_FRAMES = CONVERTER_PIECE_FRAMES
 
+cdef uint64_t _PATIENCE_NS = 500_000_000  # see supply.h
 cdef double _MAX_DAC_DELAY_S = 10.0
 
 
@@ -454,6 +455,7 @@ cdef class CaptureCallback(StreamCallback):
         self.activity = activity
         self.state.activity = NULL if activity is None else activity.core
         sv_detector_init(&self.state.detector, self.samplerate)
+        self.state.stream.supply.patience_ns = _PATIENCE_NS
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != self.ring_samplerate
         converter_init(&self.state.converter, quality, self.samplerate, self.ring_samplerate,

@@ -21,6 +21,7 @@ cdef extern from "telemetry.h" nogil:
 cdef extern from "supply.h" nogil:
     ctypedef struct sv_supply:
         uint64_t late_after_ns
+        uint64_t patience_ns
         uint64_t late_blocks
 
     void sv_supply_block(sv_supply* supply, uint64_t now_ns, uint64_t block_ns) noexcept

@@ -23,7 +23,7 @@ def now_ns():
     return sv_now_ns()
 
 
-def judge_supply(starts_ns, block_ns, held_ns):
+def judge_supply(starts_ns, block_ns, held_ns, patience_ns=0):
     """What a callback counts of a device's buffer if its blocks start at these times; for tests.
 
     Realtime: no. Thread: engine.
@@ -36,6 +36,8 @@ def judge_supply(starts_ns, block_ns, held_ns):
         How long each of them lasts.
     held_ns : int
         What the device's buffer holds.
+    patience_ns : int
+        Of a capture, for how long frames may be missing before they are lost; 0 for playback.
 
     Returns
     -------
@@ -46,6 +48,7 @@ def judge_supply(starts_ns, block_ns, held_ns):
     cdef sv_supply supply
     memset(&supply, 0, sizeof(supply))
     supply.late_after_ns = held_ns
+    supply.patience_ns = patience_ns
     for start_ns in starts_ns:
         sv_supply_block(&supply, start_ns, block_ns)
     return supply.late_blocks, sv_supply_take_deepest(&supply)

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from sottovoce.audio.devices import KnownDevice
 from sottovoce.audio.lifecycle import (
-    STALLED,
     CloseAsked,
     Command,
     DeviceSeen,
     DropStream,
     Event,
-    Health,
     Lifecycle,
     LifecyclePolicy,
     Opened,
@@ -27,12 +25,13 @@ from sottovoce.audio.lifecycle import (
     QueryDevice,
     RecreateAsked,
     Report,
+    RetuneAsked,
     StartAsked,
     StreamDied,
     StreamState,
     Ticked,
-    Watchdog,
 )
+from sottovoce.audio.watchdog import STALLED, Health, Watchdog
 from sottovoce.core.errors import ConfigError
 
 CARD = KnownDevice(3, 48000)
@@ -420,3 +419,32 @@ def test_watchdog_of_a_starved_process_still_sees_a_zombie() -> None:
     assert watch.look(20.0, last_block_s=20.0) == ""
     assert watch.look(21.0, last_block_s=20.01) == ""
     assert watch.look(22.0, last_block_s=20.01) == "no block arrives"
+
+
+def test_stream_opened_anew_on_purpose_is_neither_counted_nor_limited() -> None:
+    machine = Machine(max_recreate_per_minute=1)
+    machine.do(StartAsked())
+    machine.do(Opened(1, CARD, 48000))
+    for generation in range(2, 20):
+        assert machine.do(RetuneAsked("latency")) == (
+            DropStream(generation - 1, gently=True),
+            OpenStream(generation, "latency"),
+        )
+        (report,) = reports(machine.do(Opened(generation, CARD, 48000)))
+        assert (report.level, report.message) == (logging.INFO, "stream opened anew")
+    assert machine.lifecycle.recreates == 0
+    assert not machine.lifecycle.recreate_durations_ns
+    machine.do(RecreateAsked("route changed"))
+    machine.do(Opened(machine.lifecycle.generation, CARD, 48000))
+    assert machine.lifecycle.recreates == 1
+
+
+def test_stream_that_could_not_be_opened_anew_is_lost_as_any_other(running: Machine) -> None:
+    running.do(RetuneAsked("latency"))
+    running.do(OpenFailed(2, "busy"))
+    assert running.state is StreamState.LOST
+    assert running.do(RetuneAsked("latency")) == ()
+    running.after(0.6, DeviceSeen(CARD))
+    running.do(Opened(3, CARD, 48000))
+    assert running.lifecycle.recreates == 1
+    assert running.state is StreamState.RUNNING

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sottovoce.audio.lifecycle import LifecyclePolicy, StreamState, Watchdog
+from sottovoce.audio.lifecycle import LifecyclePolicy, StreamState
 from sottovoce.audio.output import DeviceOutput, SleepPolicy
 from sottovoce.audio.player import Player
 from sottovoce.audio.recorder import Recorder
+from sottovoce.audio.watchdog import Watchdog
 from sottovoce.core.errors import ConfigError, DeviceNotFoundError
 from tests.audio.fakes import Audio, FakeHost, FakeStream, make_device, wait_for
 

@@ -68,6 +68,20 @@ def test_a_longer_buffer_is_never_late_more_often(intervals: list[int]) -> None:
     assert (late > 0) == (deepest_ns > HELD)
 
 
+def test_capture_that_comes_late_and_whole_has_lost_nothing() -> None:
+    late = [*every(BLOCK, 100), *(1000 * MS + number for number in range(100))]
+    late += [late[-1] + start for start in every(BLOCK, 500)]
+    assert judge_supply(late, BLOCK, HELD)[0] > 0, "played, there would be a gap"
+    assert judge_supply(late, BLOCK, HELD, 500 * MS)[0] == 0
+
+
+def test_capture_of_which_a_part_never_comes_has_lost_it() -> None:
+    starts = every(BLOCK, 100)
+    starts += [starts[-1] + 100 * MS + start for start in every(BLOCK, 500)]
+    assert judge_supply(starts, BLOCK, HELD, 500 * MS)[0] == 1
+    assert judge_supply(starts[:150], BLOCK, HELD, 500 * MS)[0] == 0, "it may come yet"
+
+
 def test_callbacks_judge_their_own_blocks() -> None:
     playing = PlaybackCallback(Mixer(48000, 1), 0)
     capturing = CaptureCallback(Ring(48000, 1), 48000, 1, 48000, 0)
@@ -80,8 +94,9 @@ def test_callbacks_judge_their_own_blocks() -> None:
 
     for held_s in (3600.0, 3600.0, 0.0, 1e-9, 1e-9):
         block_within(held_s)
+    assert playing.counters()["late_blocks"] > 0, "nothing comes within a nanosecond"
+    assert capturing.counters()["late_blocks"] == 0, "it may come yet"
     for callback in (playing, capturing):
-        assert callback.counters()["late_blocks"] > 0, "nothing comes within a nanosecond"
         assert callback.take_deepest_ns() > 0
         assert callback.take_deepest_ns() == 0, "no block since"
 

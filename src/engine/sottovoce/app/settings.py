@@ -111,7 +111,7 @@ class AudioSettings(Section):
     )
     blocksize: int = Field(default=256, ge=1, le=16384, description="Frames of one callback.")
     latency: Latency = Field(
-        default="high",
+        default="auto",
         description='Latency asked of the device: "auto" starts low and grows as far as this machine needs it; "low" '
         'and "high" are the system\'s suggestions, "low" some 20 ms sooner, "high" for a busier machine.',
     )

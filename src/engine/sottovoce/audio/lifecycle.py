@@ -33,9 +33,6 @@ from sottovoce.core.errors import ConfigError
 
 _NS = 1_000_000_000
 
-#: What the watchdog says of a stream that is active and gets no blocks.
-STALLED = "no block arrives"
-
 
 class StreamState(Enum):
     """Where a stream's owner is."""
@@ -234,6 +231,8 @@ class Lifecycle:
         self._stalled = False
         self._lost_ns = 0
         self._reason = ""
+        #: Whether the stream is opened anew though nothing was wrong with it.
+        self._on_purpose = False
         self._query_not_before_ns = 0
         self._failures = 0
         self._failure_reported_ns: int | None = None
@@ -273,7 +272,7 @@ class Lifecycle:
             case RecreateAsked(reason):
                 return self._recreate(reason, now_ns, gently=True) if self.state is StreamState.RUNNING else ()
             case RetuneAsked(reason):
-                return self._reopen(reason, now_ns, gently=True) if self.state is StreamState.RUNNING else ()
+                return self._retune(reason, now_ns)
             case DeviceSeen(device):
                 return self._device_seen(device, now_ns)
             case Ticked():
@@ -322,6 +321,9 @@ class Lifecycle:
         if late:
             waited_s = round((now_ns - self._lost_ns) / _NS, 1)
             return (Report(logging.INFO, "the device is there", {"waited_s": waited_s}),)
+        if self._on_purpose:
+            took_ms = (now_ns - self._attempt_ns) // 1_000_000
+            return (Report(logging.INFO, "stream opened anew", {"reason": self._reason, "elapsed_ms": took_ms}),)
         self.recreates += 1
         self.recreate_durations_ns.append(now_ns - self._attempt_ns)
         slow = now_ns - self._attempt_ns > self.policy.slow_recreate_s * _NS
@@ -400,9 +402,17 @@ class Lifecycle:
             self._lost_ns = now_ns
             self._reason = reason
 
+    def _retune(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+        if self.state is not StreamState.RUNNING:
+            return ()
+        commands = self._reopen(reason, now_ns, gently=True)
+        self._on_purpose = True
+        return commands
+
     def _reopen(self, reason: str, now_ns: int, gently: bool) -> tuple[Command, ...]:
         self._note_loss(reason, now_ns)
         dropped = self._detach(gently)
+        self._on_purpose = False
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1
@@ -438,60 +448,3 @@ class Lifecycle:
         if self.state is StreamState.LOST and now_ns >= self._query_not_before_ns:
             return (QueryDevice(),)
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What the watchdog sees of a stream: ``last_block_ns`` is 0 before the first block."""
-
-    opened_ns: int
-    last_block_ns: int
-    finished: bool
-    on_trial: bool = False
-
-
-class Watchdog:
-    """Tells a dead stream from a slow one.
-
-    Parameters
-    ----------
-    period_s : float
-        Length of a block in seconds.
-    latency_s : float
-        Latency of the stream in seconds: some hosts take so much at once. Without a block for max(5 periods, 100 ms,
-        2 latencies) it is dead.
-    start_limit_s : float
-        How long the first block may take, and the next one on trial: a sound server may have to be started.
-    """
-
-    def __init__(self, period_s: float, latency_s: float = 0.0, start_limit_s: float = 3.0) -> None:
-        self.period_s = period_s
-        self.limit_ns = int(max(5.0 * period_s, 0.1, 2.0 * latency_s) * _NS)
-        #: How often :meth:`judge` wants to be asked.
-        self.interval_s = min(self.limit_ns / _NS / 2, 0.1)
-        self._start_limit_ns = max(self.limit_ns, int(start_limit_s * _NS))
-        self._last_look_ns = 0
-        self._counted_from_ns = 0
-
-    def judge(self, health: Health, now_ns: int) -> str:
-        """Why the stream is dead, or nothing.
-
-        A look that comes late says more about this machine than about the stream: a suspended laptop or a starved
-        process had no blocks either. So after a late look, silence counts from that look on.
-        """
-        late = self._last_look_ns > 0 and now_ns - self._last_look_ns > self.limit_ns
-        since_ns = self._counted_from_ns
-        if late:
-            self._counted_from_ns = now_ns
-        self._last_look_ns = now_ns
-        if health.finished:
-            return "the host has ended it"
-        last_sign_ns = health.last_block_ns or health.opened_ns
-        limit_ns = self.limit_ns if health.last_block_ns and not health.on_trial else self._start_limit_ns
-        excused = late and last_sign_ns > since_ns
-        silent = not excused and now_ns - max(last_sign_ns, since_ns) > limit_ns
-        return STALLED if silent else ""
-
-    def proves(self, health: Health) -> bool:
-        """Whether blocks flow: they come for longer than any device takes them in advance."""
-        return health.last_block_ns - health.opened_ns > self.limit_ns

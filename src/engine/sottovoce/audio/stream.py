@@ -23,13 +23,11 @@ from sottovoce.audio.counter_log import CounterLog
 from sottovoce.audio.devices import KnownDevice
 from sottovoce.audio.host import Device, Host, HostStream, StreamRequest
 from sottovoce.audio.lifecycle import (
-    STALLED,
     CloseAsked,
     Command,
     DeviceSeen,
     DropStream,
     Event,
-    Health,
     Lifecycle,
     Opened,
     OpenFailed,
@@ -43,13 +41,13 @@ from sottovoce.audio.lifecycle import (
     StreamDied,
     StreamState,
     Ticked,
-    Watchdog,
 )
 from sottovoce.audio.negotiate import StreamConfig, formats_to_try, tell_fallback
 from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.stream_callback import CallbackFactory, StreamCallback
 from sottovoce.audio.tuning import QUIET_PEAK, LatencyControl
+from sottovoce.audio.watchdog import STALLED, Health, Watchdog
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
 from sottovoce.core.log import get_logger, log_event
