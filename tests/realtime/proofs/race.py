@@ -88,6 +88,24 @@ def replace(mixer: Mixer) -> None:
     time.sleep(0.0005)
 
 
+def move(mixer: Mixer, count: list[int]) -> None:
+    """Resampling leaves the callback in the middle of an utterance."""
+    with contextlib.suppress(RuntimeError):
+        source = mixer.add_source(24_000, 1, 1024)
+        x = np.zeros((300, 1), np.float32)
+        source.write(x, 0)
+        source.move(0)
+        source.write(x, 0)
+        for _ in range(50):
+            source.played_s, source.queued_s, source.held_frames
+            if source.moved:
+                break
+            time.sleep(0.0005)
+        count[0] += source.moved
+        mixer.remove_source(source)
+    time.sleep(0.0005)
+
+
 def main(library: str, seconds: float) -> None:
     """Let them all run."""
     render = ctypes.CDLL(library)
@@ -98,9 +116,11 @@ def main(library: str, seconds: float) -> None:
     playing, capturing = PlaybackCallback(mixer, 0), CaptureCallback(ring, RATE, 2, 16_000, 0, activity=activity)
     callers = [Caller(callback.address, callback.userdata) for callback in (playing, capturing)]
     read = np.empty((64, 1), np.float32)
+    moves = [0]
     tasks: list[Callable[[], object]] = [
         lambda: listen(mixer, activity),
         lambda: replace(mixer),
+        lambda: move(mixer, moves),
         lambda: ring.read_into(read),
     ]
     for source in sources:
@@ -123,7 +143,8 @@ def main(library: str, seconds: float) -> None:
         thread.join()
     played, captured = [int(render.stop(ctypes.byref(caller))) for caller in callers]
     flushes = sum(source.acknowledged_generation for source in sources)
-    json.dump({"played": played, "captured": captured, "flushes": flushes, "consumed": sources[0].consumed_frames,
+    json.dump({"played": played, "captured": captured, "flushes": flushes, "moved": moves[0],
+               "consumed": sources[0].consumed_frames,
                "spoken": activity.counters()["active_blocks"], "yielded": mixer.counters()["yielded_blocks"],
                "read": ring.read_frames, "file": sys.modules[Mixer.__module__].__file__}, sys.stdout)  # fmt: skip
 

@@ -77,13 +77,42 @@ class Ear:
         self._driver.capture(voiced(BLOCKSIZE))
 
 
+def resampled_to_the_end(mixer: Mixer, driver: Driver) -> int:
+    """An utterance of another samplerate, with what its resampler holds back at the end; 1 if all was heard."""
+    source = mixer.add_source(22_050, 1, 1 << 13)
+    source.write(noise(4000, 1), 0)
+    source.end(0)
+    driver.play(60)
+    mixer.remove_source(source)
+    driver.play(1)
+    return int(source.played_frames == 4000)
+
+
+def moved(mixer: Mixer, driver: Driver) -> int:
+    """Resampling that leaves the callback within an utterance and between two; how many sources did."""
+    sources = [mixer.add_source(24_000, 1, 1 << 13, quality=quality) for quality in ("standard", "best", "linear")]
+    for source in sources:
+        source.write(noise(3000, 1), 0)
+    driver.play(2)
+    sources[0].end(0)
+    for source in sources:
+        source.move(0)
+        source.write(noise(2000, 1), 0)
+    driver.play(40)
+    for source in sources:
+        mixer.remove_source(source)
+    driver.play(3)
+    return sum(source.moved for source in sources)
+
+
 def playback(samplerate: int, channels: int) -> dict[str, int]:
     """Everything that a mixer does, through a stream of that format."""
     mixer = Mixer(RATE, 2, undriven_s=3600.0)
     callback = PlaybackCallback(mixer, 1, samplerate, channels)
     driver = Driver(callback.address, callback.userdata, channels)
     driver.play(2)  # idle
-    sources = [mixer.add_source(rate, count, 1 << 15) for rate, count in ((RATE, 2), (24_000, 1), (44_100, 3))]
+    formats = ((RATE, 2, "standard"), (24_000, 1, "linear"), (44_100, 3, "hq"))
+    sources = [mixer.add_source(rate, count, 1 << 15, quality=quality) for rate, count, quality in formats]
     for source in sources:
         source.write(noise(8192, source.channels), 0)
         source.set_gain(0.5, 0.05)
@@ -118,6 +147,7 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
     for source in more:
         mixer.remove_source(source)
     driver.play(5)
+    went = {"ended": resampled_to_the_end(mixer, driver), "moved": moved(mixer, driver)}
     driver.play(2, MAX_BLOCKSIZE)
     driver.play(1, MAX_BLOCKSIZE + 1)  # refused
     _process.armed_call(callback.address, None, None, BLOCKSIZE, callback.userdata)  # no buffer
@@ -128,6 +158,8 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
         **callback.counters(),
         "flushes": mixer.flush_latencies.count,
         "peak": callback.peak > 0.0,
+        "resampled_blocks": callback.resampling.count,
+        **went,
     }
 
 

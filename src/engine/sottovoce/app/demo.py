@@ -134,7 +134,7 @@ def speak_question(text: str) -> Mono:
     asker = open_synthesizer("espeak", voice=ASKING_VOICE, speed=ASKING_SPEED)
     asker.warm()
     spoken = np.concatenate(list(asker.synthesize(text, "en", CancelToken())))
-    resampler = Resampler(asker.samplerate, EAR_SAMPLERATE, 1, quality="soxr")
+    resampler = Resampler(asker.samplerate, EAR_SAMPLERATE, 1, quality="hq")
     return np.concatenate([resampler.process(spoken), resampler.flush()])
 
 

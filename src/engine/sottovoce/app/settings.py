@@ -134,9 +134,14 @@ class AudioSettings(Section):
         'fall asleep; "auto" does so for what calls itself Bluetooth.',
     )
     resample_mode: Literal["callback", "producer", "off"] = Field(
-        default="producer",
-        description='Where speech is resampled if the device runs at another rate: before it is queued ("producer", '
-        'best quality), in the callback ("callback"), or not at all ("off": such a device is refused).',
+        default="callback",
+        description="Where speech is resampled if the device runs at another rate: in the callback until that takes it "
+        'too long ("callback"), before it is queued ("producer"), or not at all ("off": such a device is refused).',
+    )
+    resample_quality: Literal["linear", "fast", "standard", "hq", "best", "soxr"] = Field(
+        default="standard",
+        description='How well: "linear" (audible), "fast", "standard" (90 % of the band, -101 dB), "hq", "best", or '
+        '"soxr" (only before it is queued).',
     )
     prefer_stream_rate: Literal["content", "device"] = Field(
         default="content", description="Which samplerate is tried first: that of the speech, or that of the device."

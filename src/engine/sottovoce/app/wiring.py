@@ -123,6 +123,7 @@ def open_player(config: Config) -> Player:
         blocksize=audio.blocksize,
         latency=audio.latency,
         resample_mode=audio.resample_mode,
+        resample_quality=audio.resample_quality,
         prefer_stream_rate=audio.prefer_stream_rate,
         policy=_policy(config),
         sleep=_sleep_policy(config),

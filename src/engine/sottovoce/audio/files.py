@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import soxr
 
+from sottovoce.audio.resampler import Resampler
 from sottovoce.core.errors import AudioFileError, BackendUnavailableError, ConfigError
 from sottovoce.core.formats import check_samplerate
 from sottovoce.core.types import Mono
@@ -24,8 +24,9 @@ _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0
 class AudioFile:
     """A recording as mono chunks at the rate wanted.
 
-    Channels are averaged, resampling is soxr HQ and carries its state over chunks, and samples that are no numbers
-    become silence. A file that ends early is read as far as it goes, and says so in :attr:`truncated`.
+    Channels are averaged, :class:`Resampler` at ``"hq"`` brings them to the rate and carries its state over chunks, and
+    samples that are no numbers become silence. A file that ends early is read as far as it goes, and says so in
+    :attr:`truncated`.
 
     Parameters
     ----------
@@ -102,13 +103,13 @@ class AudioFile:
         """Chunks, float32 of shape (frames,), from where reading is; none is empty."""
         resampler = None
         if self.source_samplerate != self.samplerate:
-            resampler = soxr.ResampleStream(self.source_samplerate, self.samplerate, 1, dtype="float32", quality="HQ")
+            resampler = Resampler(self.source_samplerate, self.samplerate, 1, quality="hq")
         for mono in self._source_chunks():
-            chunk: Mono = resampler.resample_chunk(mono) if resampler else mono
+            chunk: Mono = np.asarray(resampler.process(mono), np.float32) if resampler else mono
             if chunk.size:
                 yield chunk
         if resampler is not None and self._read_frames:
-            tail: Mono = resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+            tail: Mono = np.asarray(resampler.flush(), np.float32)
             if tail.size:
                 yield tail
 
