@@ -167,7 +167,7 @@ cdef class StreamResampler:
 
     cdef int64_t work(self, const void* x, int64_t in_frames, void* out, int64_t room, bint is_int16) noexcept nogil:
         """Take a block; `out` has room for what it gives, `room` frames."""
-        cdef int64_t taken = 0, given = 0, frames, ready, piece = _PIECE_SAMPLES // self.channels_
+        cdef int64_t taken = 0, given = 0, frames, ready, piece
         cdef const int16_t* source = <const int16_t*> x
         cdef int16_t* target = <int16_t*> out
         cdef float* result
@@ -178,6 +178,7 @@ cdef class StreamResampler:
         if not is_int16:
             linear_give(&self.line, <const float*> x, in_frames, <float*> out, room)
             return room
+        piece = _PIECE_SAMPLES // self.channels_
         result = self.scratch + piece * self.channels_
         while taken < in_frames:
             frames = min(piece, in_frames - taken)

@@ -186,12 +186,19 @@ static const char *panel_of(const span *span, const run *run) {
     return (const char *)plan->table + (size_t)panel * plan->half * 2 * SV_LANES * item_size(span->stream);
 }
 
-/* The next columns of a run leave it for their places. */
-SV_INLINE const float *pass(const span *span, run *run, int64_t count, const float *lanes, uint32_t channel, int width) {
-    place(span, run, count, lanes, channel, width);
+/* The next columns of a run leave it, for their places unless the tile has put them there. */
+SV_INLINE const float *pass(const span *span, run *run, int64_t count, const float *lanes, uint32_t channel,
+                            int width, int is_placed) {
+    if (!is_placed) place(span, run, count, lanes, channel, width);
     run->first += count * run->every;
     run->count -= count;
     return lanes + count * width * SV_LANES;
+}
+
+static sv_place place_of(const span *span, const run *run) {
+    const int64_t start = run->first * span->stream->plan.outs + run->group->start - span->from;
+    const sv_place place = {start, run->group->low, run->group->mirrored};
+    return place;
 }
 
 /* The runs that a tile takes columns from: `b` and `b2` of the group mirrored to that of `a` and `a2`, or none; `a2`
@@ -216,18 +223,26 @@ SV_INLINE void make_tile(const span *span, const sources *from, int64_t ahead, i
     tile.ahead_count = (int)ahead;
     tile.back_count = (int)back;
     tile.width = width;
+    const int places = span->kernels->stores_parts && channels == 1 && !plan->wide;
+    tile.out = places ? span->out : NULL;
+    tile.end = span->to - span->from;
+    tile.stride = from->a->every * plan->outs;
+    tile.place[0] = place_of(span, from->a);
+    if (back) tile.place[1] = place_of(span, from->b);
     if (from->a2 != NULL) {
         tile.second = panel_of(span, from->a2);
         tile.lag = (size_t)llabs(input_of(span, from->a2) - input_of(span, from->a));
+        tile.place[2] = place_of(span, from->a2);
+        if (back) tile.place[3] = place_of(span, from->b2);
         span->kernels->pair(&tile, lanes);
     } else {
         (plan->wide ? span->kernels->tile_wide : span->kernels->tile)(&tile, lanes);
     }
-    next = pass(span, from->a, ahead, next, channel, width);
-    if (back) next = pass(span, from->b, back, next, channel, width);
+    next = pass(span, from->a, ahead, next, channel, width, places);
+    if (back) next = pass(span, from->b, back, next, channel, width, places);
     if (from->a2 == NULL) return;
-    next = pass(span, from->a2, ahead, next, channel, width);
-    if (back) pass(span, from->b2, back, next, channel, width);
+    next = pass(span, from->a2, ahead, next, channel, width, places);
+    if (back) pass(span, from->b2, back, next, channel, width, places);
 }
 
 /* Parts of at most `most`; most often one, and divisions are what takes time here. */

@@ -50,6 +50,6 @@ SV_INLINE float double_total(__m256d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx2 = {
-    "avx2", 6, 3, float_tile, double_tile, NULL, PLACE, float_blend, double_blend, take, take_wide, series,
+    "avx2", 6, 3, 0, float_tile, double_tile, NULL, PLACE, float_blend, double_blend, take, take_wide, series,
 };
 #endif

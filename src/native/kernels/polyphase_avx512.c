@@ -20,6 +20,18 @@ SV_INLINE float double_total(__m512d *sum) {
     return (float)_mm_cvtsd_f64(_mm_add_sd(quarter, _mm_unpackhi_pd(quarter, quarter)));
 }
 
+/* Without branches: whether a column is whole, cut or reversed is not to be foreseen. */
+SV_INLINE void put(const sv_tile *tile, int which, int column, __m512 lanes) {
+    static const int32_t orders[2][SV_LANES] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                                {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}};
+    const sv_place *place = &tile->place[which];
+    const int64_t at = place->start + column * tile->stride, room = tile->end - at;
+    const int64_t low = -at > place->low ? -at : place->low, beyond = room < SV_LANES ? SV_LANES - room : 0;
+    const __mmask16 wanted = (__mmask16)((0xffffu << low) & (0xffffu >> beyond));
+    const __m512 frames = _mm512_permutexvar_ps(_mm512_loadu_si512(orders[place->reversed]), lanes);
+    _mm512_mask_storeu_ps((float *)((uintptr_t)tile->out + (uintptr_t)at * sizeof(float)), wanted, frames);
+}
+
 #define REAL float
 #define VECTOR __m512
 #define PER_VECTOR 16
@@ -32,6 +44,7 @@ SV_INLINE float double_total(__m512d *sum) {
 #define BLEND(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define COLUMNS 12
 #define ACCUMULATORS 24
+#define PUT(tile, which, k, v) put(tile, which, k, v)
 #define NAME(x) float_##x
 #include "kernels/polyphase_tiles.h"
 #include "kernels/polyphase_pair.h"
@@ -53,6 +66,6 @@ SV_INLINE float double_total(__m512d *sum) {
 #include "kernels/polyphase_tiles.h"
 
 const sv_polyphase_kernels sv_polyphase_avx512 = {
-    "avx512", 12, 6, float_tile, double_tile, float_pair, PLACE, float_blend, double_blend, take, take_wide, series,
+    "avx512", 12, 6, 1, float_tile, double_tile, float_pair, PLACE, float_blend, double_blend, take, take_wide, series,
 };
 #endif

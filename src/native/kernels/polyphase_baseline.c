@@ -179,6 +179,6 @@ SV_INLINE float double_total(double *sum) {
 #endif
 
 const sv_polyphase_kernels sv_polyphase_baseline = {
-    "baseline", FLOAT_COLUMNS, DOUBLE_COLUMNS, float_tile, double_tile, NULL, PLACE, float_blend, double_blend,
+    "baseline", FLOAT_COLUMNS, DOUBLE_COLUMNS, 0, float_tile, double_tile, NULL, PLACE, float_blend, double_blend,
     take, take_wide, series,
 };

@@ -17,6 +17,13 @@ enum { SV_LANES = 16, SV_MAX_COLUMNS = 12 };
 /* Points at which a prototype is evaluated together. */
 enum { SV_POINTS = 32 };
 
+/* Where columns go: frame 0 of the first one is at `start` of the output, the others follow `stride` frames apart; of each
+ * only the frames from `low` on that lie within the output are wanted. */
+typedef struct {
+    int64_t start;
+    int low, reversed;
+} sv_place;
+
 /* A piece of a matrix product: one panel of coefficients, [2 * half][SV_LANES], against some columns of input.
  *
  * Columns: `ahead_count` that walk the input forward, each `column` samples behind the one before, and `back_count` that
@@ -37,12 +44,19 @@ typedef struct {
      * that of its own first row, 0..half. It has as many columns. */
     const void *second;
     size_t lag;
+
+    /* Mono, for instruction sets that can store a part of a vector: the output itself, of `end` frames; else NULL. */
+    float *out;
+    int64_t end, stride;
+    sv_place place[4]; /* ahead, back, and those of the second */
 } sv_tile;
 
 typedef struct {
     const char *name;
     int columns;       /* most columns of a tile */
     int columns_wide;  /* the same in double */
+
+    int stores_parts;  /* columns of mono go to the output of the tile, if it has one, and not to `out` */
 
     /* out[column][channel][lane], forward columns first; panel and input are float, or double for the wide ones. */
     void (*tile)(const sv_tile *tile, float *out);

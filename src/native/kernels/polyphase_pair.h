@@ -55,6 +55,19 @@ SV_INLINE void NAME(pair_of)(const sv_tile *tile, float *out, const int n, const
     NAME(rows_of_pair)(1, 2, lag, tile, panel, ahead, back, n, m, width, one, two);
     NAME(rows_of_pair)(3, 3, half - lag, tile, panel, ahead, back, n, m, width, one, two);
     NAME(rows_of_pair)(2, 1, lag, tile, panel, ahead, back, n, m, width, one, two);
+    if (width == 1 && tile->out != NULL) {
+        SV_UNROLL
+        for (int k = 0; k < n; k++) {
+            PUT(tile, 0, k, ADD(one[0][k], one[1][k]));
+            PUT(tile, 2, k, ADD(two[0][k], two[1][k]));
+        }
+        SV_UNROLL
+        for (int k = 0; k < m; k++) {
+            PUT(tile, 1, k, ADD(one[0][n + k], one[1][n + k]));
+            PUT(tile, 3, k, ADD(two[0][n + k], two[1][n + k]));
+        }
+        return;
+    }
     SV_UNROLL
     for (int k = 0; k < columns; k++) {
         STORE(out + k * SV_LANES, ADD(one[0][k], one[1][k]));

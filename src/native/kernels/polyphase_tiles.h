@@ -10,6 +10,7 @@
  *   BLEND(a, b, c)            the same for float; in double two roundings, which every machine can do
  *   COLUMNS                   most columns of a tile
  *   ACCUMULATORS              vectors of sums that the registers hold
+ *   PUT(tile, which, k, v)    if defined: column k of one kind to its place in the tile's output
  *   NAME(x)                   name of a function; NAME(total) adds the lanes of a VECTOR[SV_LANES / PER_VECTOR]
  */
 
@@ -65,6 +66,15 @@ SV_INLINE void NAME(tile_of)(const sv_tile *tile, float *out, const int n, const
         NAME(half)(tile, n, m, width, 0, sum, sum2);
         NAME(half)(tile, n, m, width, 1, sum, sum2);
     }
+#if defined(PUT)
+    if (width == 1 && tile->out != NULL) {
+        SV_UNROLL
+        for (int k = 0; k < n; k++) PUT(tile, 0, k, ADD(sum[k][0], sum2[k][0]));
+        SV_UNROLL
+        for (int k = 0; k < m; k++) PUT(tile, 1, k, ADD(sum[n + k][0], sum2[n + k][0]));
+        return;
+    }
+#endif
     SV_UNROLL
     for (int k = 0; k < columns; k++) {
         SV_UNROLL

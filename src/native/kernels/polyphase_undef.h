@@ -11,4 +11,5 @@
 #undef BLEND
 #undef COLUMNS
 #undef ACCUMULATORS
+#undef PUT
 #undef NAME
