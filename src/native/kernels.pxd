@@ -28,5 +28,6 @@ cdef extern from "kernels/kernels.h" nogil:
                        sv_linear_position* position) noexcept nogil
 
     const sv_kernels* sv_kernels_active
+    int sv_kernels_select(const char* name) noexcept
     int sv_kernels_select_from_environment() noexcept
     const char* const* sv_kernels_available() noexcept

@@ -25,7 +25,7 @@ from .filter cimport (
     sv_polyphase_reset,
     sv_polyphase_table_bytes,
 )
-from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .kernels cimport sv_kernels_active, sv_kernels_select, sv_kernels_select_from_environment
 from .memory cimport sv_new
 from .resample cimport (linear_flush, linear_flush_frames, linear_give, linear_init, linear_out_frames,
                         linear_process, linear_reset)
@@ -345,3 +345,9 @@ cdef class StreamResampler:
         with cython.critical_section(self):
             if self.stream != NULL:
                 sv_polyphase_advance(self.stream, periods)
+
+
+def _select_isa(name):
+    """Run this module's kernels by that instruction set, one that this machine has; for tests."""
+    if sv_kernels_select(name.encode("ascii")) != 0:
+        raise ValueError(f"name is {name!r}; allowed: what sottovoce.native.convert.available_isas() gives")

@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .buffers cimport acquire_frames, check_channels, check_samplerate
-from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment, sv_linear_position
+from .kernels cimport sv_kernels_active, sv_kernels_select, sv_kernels_select_from_environment, sv_linear_position
 
 # Counts are moved back by whole periods from here on: the products below then stay far from 2**63.
 cdef int64_t _REBASE_FRAMES = 1 << 24
@@ -304,6 +304,12 @@ cdef class LinearResampler:
         """
         with self.lock:
             linear_reset(&self.core)
+
+
+def _select_isa(name):
+    """Run this module's kernels by that instruction set, one that this machine has; for tests."""
+    if sv_kernels_select(name.encode("ascii")) != 0:
+        raise ValueError(f"name is {name!r}; allowed: what sottovoce.native.convert.available_isas() gives")
 
 
 sv_kernels_select_from_environment()

@@ -4,14 +4,15 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import reference_resample as reference
-from sottovoce.native import convert
+from sottovoce.native import convert, polyphase, resample
 from sottovoce.native.polyphase import TIERS, StreamResampler
 from tests.native.arrays import Float, noise
 
@@ -196,7 +197,7 @@ def test_64_channels_are_resampled() -> None:
 DIGEST = """
 import hashlib
 import numpy as np
-from sottovoce.native import convert
+from sottovoce.native import convert, polyphase, resample
 from sottovoce.native.polyphase import TIERS, StreamResampler
 digest = hashlib.sha256()
 rng = np.random.default_rng(5)
@@ -211,6 +212,49 @@ for tier in TIERS:
             digest.update(stream.flush().tobytes())
 print(convert.isa(), digest.hexdigest())
 """
+
+
+@pytest.fixture
+def chosen_isa() -> Iterator[Callable[[str], None]]:
+    """Chooses the instruction set of the resamplers in this process, until the test is over."""
+
+    def choose(isa: str) -> None:
+        for module in (polyphase, resample):
+            module._select_isa(isa)  # type: ignore[attr-defined]
+
+    yield choose
+    choose(convert.isa())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(PAIRS[:12]),
+    st.sampled_from(TIERS),
+    st.integers(1, 5),
+    st.integers(0, 400),
+    st.lists(st.integers(1, 150), min_size=1, max_size=6),
+)
+def test_no_instruction_set_nor_cut_changes_a_bit(
+    chosen_isa: Callable[[str], None],
+    rates: tuple[int, int],
+    quality: str,
+    channels: int,
+    frames: int,
+    cuts: list[int],
+) -> None:
+    x = noise(frames, channels)
+    expected = None
+    for isa in convert.available_isas():
+        chosen_isa(isa)
+        whole, parts = (resampled(x, rates, quality, sizes) for sizes in ([max(1, frames)], cuts))
+        expected = whole if expected is None else expected
+        np.testing.assert_array_equal(whole, expected, err_msg=isa)
+        np.testing.assert_array_equal(parts, expected, err_msg=f"{isa}, cut")
+
+
+def test_instruction_set_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="name is 'mmx'; allowed: "):
+        polyphase._select_isa("mmx")  # type: ignore[attr-defined]
 
 
 def digest_of(isa: str) -> str:
