@@ -427,7 +427,7 @@ class StreamKeeper:
             dropper.start()
 
     def _close_live(self, live: _Live, gently: bool = False) -> None:
-        if gently:  # its last block is on its way, and ends in a fade
+        if gently and live.callback.peak > QUIET_PEAK:  # its last block is on its way, and ends in a fade
             held_s = live.stream.latency_s + live.watchdog.period_s + _UNREPORTED_S
             self._stopping.wait(min(held_s, _PLAYED_OUT_LIMIT_S))
         for step in (live.stream.abort, live.stream.close):
