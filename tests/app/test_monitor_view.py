@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -48,7 +49,8 @@ def troubled() -> Scene:
     )
     silent = report("input", {"blocks": 1950}, **muted)
     messages = ("warning: audio: no sound: the device is lost reason=no block arrives lost_s=0.1",)
-    return watcher.see(look(5.0, player(back, source(0.0, starvations=2)), recorder(silent)), messages)
+    played = dataclasses.replace(player(back, source(0.0, starvations=2)), moved_sources=1)
+    return watcher.see(look(5.0, played, recorder(silent)), messages)
 
 
 def lost() -> Scene:

@@ -171,6 +171,9 @@ def _rows_of(
             yield f"source {number}", _source(source, room, glyphs)
     if report.counters:
         yield "counted", flow(_counts(kind, growth, detail), room, glyphs.between)
+    if kind == "output" and scene.now.output is not None and scene.now.output.moved_sources:
+        moved = scene.now.output.moved_sources
+        yield "moved", Text(f"resampling of {moved} source{'s' * (moved > 1)} has left the callback")
     if reflex := _reflex(scene.now, kind):
         yield reflex
     if report.recreates:
@@ -252,7 +255,8 @@ def _signed(ns: float, glyphs: Glyphs) -> str:
 
 def _source(source: SourceSnapshot, width: int, glyphs: Glyphs) -> Text:
     state = "paused" if source.paused else "starved" if source.counters.get("starvations") else ""
-    words = ", ".join(filter(None, (f"generation {source.generation}", state)))
+    resampled = {"callback": "resampled in the callback", "producer": "resampled before"}.get(source.resampling, "")
+    words = ", ".join(filter(None, (f"generation {source.generation}", resampled, state)))
     return _ring(source.queued_s, source.capacity_s, words, width, glyphs)
 
 
