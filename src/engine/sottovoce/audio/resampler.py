@@ -130,7 +130,8 @@ class Resampler:
     """A stateful resampler: however the input is cut into blocks, the output is the same, bit for bit.
 
     Frames are intervals of time, and both streams begin together: nothing is shifted. After the flush, ``n`` input
-    frames have become ``n * out / in`` frames, rounded to nearest. For one thread at a time.
+    frames have become ``n * out / in`` frames, rounded to nearest. For one thread at a time: a call while another
+    thread is at work on a large block raises RuntimeError.
 
     Parameters
     ----------
