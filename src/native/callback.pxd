@@ -30,6 +30,7 @@ cdef extern from "edge.h" nogil:
 
     void sv_edge_init(sv_edge* edge, uint32_t samplerate) noexcept
     void sv_edge_rise(sv_edge* edge) noexcept
+    void sv_edge_held(sv_edge* edge, bint resumes) noexcept
     void sv_edge_played(sv_edge* edge, float* out, int64_t frames, uint32_t channels) noexcept
     void sv_edge_decay(sv_edge* edge, float* out, int64_t frames, uint32_t channels) noexcept
 

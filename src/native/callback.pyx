@@ -124,6 +124,7 @@ cdef void _hold_back(playback_state* state, float* out, int64_t frames, uint64_t
     cdef bint waits = mixer_hold(state.mixer, content_frames, now_ns, report)
     memset(out, 0, frames * state.channels * sizeof(float))
     sv_warm_held(&state.warm, waits, out, frames, state.channels)
+    sv_edge_held(&state.edge, report.resumes)
 
 
 cdef int playback_callback(const void* input, void* output, unsigned long frames,

@@ -30,6 +30,11 @@ static inline void sv_edge_init(sv_edge *edge, uint32_t samplerate) {
 /* Begin in silence. Only before the stream is started. */
 static inline void sv_edge_rise(sv_edge *edge) { edge->risen = 0; }
 
+/* Of each block in which sound is held back: what does not go on, but begins, needs no rise. */
+static inline void sv_edge_held(sv_edge *edge, int resumes) {
+    if (!resumes) edge->risen = edge->frames;
+}
+
 /* Of each block that is played, at least one frame long. */
 static inline void sv_edge_played(sv_edge *edge, float *out, int64_t frames, uint32_t channels) {
     for (int64_t n = 0; n < frames && edge->risen < edge->frames; n++) {

@@ -202,7 +202,7 @@ cdef bint mixer_hold(mixer_core* mixer, int64_t frames, uint64_t now_ns, block_r
     sv_store_relaxed(&mixer.last_ns, now_ns)
     _drain_commands(mixer)
     for place in range(mixer.active - 1, -1, -1):
-        waits |= source_hold(mixer.sources[place], now_ns)
+        waits |= source_hold(mixer.sources[place], now_ns, report)
         if mixer.sources[place].leaving:
             _drop(mixer, place)
     report.samples = frames * mixer.channels

@@ -26,6 +26,7 @@ ctypedef struct block_report:
     bint sounded
     bint starved
     bint overlapped
+    bint resumes               # held back, in the middle of its sound
     uint64_t starvations
     uint64_t scrubbed_samples
     uint64_t resample_errors
@@ -82,5 +83,5 @@ cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept n
 cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
                         block_report* report) noexcept nogil
 cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil
-cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil
+cdef bint source_hold(source_core* source, uint64_t now_ns, block_report* report) noexcept nogil
 cdef bint source_is_done(const source_core* source) noexcept nogil

@@ -337,10 +337,10 @@ cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil:
         _apply_flush(source, now_ns)
 
 
-cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil:
+cdef bint source_hold(source_core* source, uint64_t now_ns, block_report* report) noexcept nogil:
     """Do not start, or go on, for a block in which the device wakes up; True if there is sound that waits for it.
 
-    Realtime: yes. Thread: callback.
+    The report says if that is in the middle of it. Realtime: yes. Thread: callback.
     """
     source_settle(source, now_ns)
     if source.phase == SOURCE_STARVED and _has_ended(source):
@@ -348,6 +348,7 @@ cdef bint source_hold(source_core* source, uint64_t now_ns) noexcept nogil:
         source.phase = SOURCE_IDLE
     if source.pausing or source.leaving:
         return False
+    report.resumes = report.resumes or source.phase == SOURCE_PLAYING
     return source.phase == SOURCE_PLAYING or _can_start(source)
 
 

@@ -164,3 +164,18 @@ def test_format_of_the_stream_is_the_one_that_counts() -> None:
 def test_what_no_device_needs_is_refused(lead_in_s: float, sleeps_after_s: float) -> None:
     with pytest.raises(ValueError, match=r"_s is .*; it must be seconds"):
         PlaybackCallback(Mixer(RATE, 1), 0).keep_awake(lead_in_s, sleeps_after_s, False)
+
+
+def test_sound_that_begins_is_whole_and_sound_that_goes_on_rises() -> None:
+    mixer, source = mono()
+    x = write(source, 3000)
+    fresh = opened(mixer)
+    fresh.fade_in()
+    out = blocks(fresh, 8)
+    start = int(np.flatnonzero(np.abs(out[:, 0]) > NOISE_PEAK)[0])
+    np.testing.assert_array_equal(out[start:], x[: len(out) - start])
+    later = opened(mixer)
+    later.fade_in()
+    resumed = blocks(later, 8)
+    first = int(np.flatnonzero(np.abs(resumed[:, 0]) > NOISE_PEAK)[0])
+    assert np.abs(resumed[first, 0]) < 0.1 < np.abs(resumed[first + 400, 0])
