@@ -16,6 +16,9 @@ cdef extern from "arrays.h":
     object sv_frames_new(int64_t count, uint32_t channels, bint is_int16, bint is_flat, sv_frames* frames)
 
 
+cdef object array_refusal(object array, str name, uint32_t channels, bint writable)
+
+
 cdef class StreamResampler:
     cdef sv_polyphase* stream                # NULL if the quality is linear
     cdef linear_state line

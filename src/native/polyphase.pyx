@@ -41,7 +41,7 @@ sv_arrays_import()
 sv_kernels_select_from_environment()
 
 
-cdef object _refusal(object array, str name, uint32_t channels, bint writable):
+cdef object array_refusal(object array, str name, uint32_t channels, bint writable):
     """The error for an argument that ``sv_frames_of`` does not take."""
     cdef Py_buffer view
     dtype = getattr(array, "dtype", None)
@@ -135,10 +135,10 @@ cdef class StreamResampler:
         """Look at an input; returns what holds its memory: ``x``, or what it was adapted to."""
         if not sv_frames_of(x, self.channels_, False, block):
             if self.adapt is None:
-                raise _refusal(x, "x", self.channels_, False)
+                raise array_refusal(x, "x", self.channels_, False)
             x = self.adapt(x)
             if not sv_frames_of(x, self.channels_, False, block):
-                raise _refusal(x, "x", self.channels_, False)
+                raise array_refusal(x, "x", self.channels_, False)
         if block.is_int16:
             self._note_int16()
         return x
@@ -300,7 +300,7 @@ cdef class StreamResampler:
         cdef int64_t needed
         x = self.take(x, &block)
         if not sv_frames_of(out, self.channels_, True, &room):
-            raise _refusal(out, "out", self.channels_, True)
+            raise array_refusal(out, "out", self.channels_, True)
         if room.is_int16 != block.is_int16:
             raise TypeError(f"out has dtype {out.dtype}; it must be that of x, {x.dtype}")
         with cython.critical_section(self):

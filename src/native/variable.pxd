@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t, uint32_t
 
+from .polyphase cimport sv_frames
+
 
 cdef extern from "kernels/polyphase_variable.h" nogil:
     ctypedef struct sv_variable:
@@ -21,4 +23,12 @@ cdef class VariableResampler:
     cdef sv_variable* stream
     cdef readonly int channels
     cdef readonly double nominal_ratio
-    cdef object empty(self, int64_t frames)
+    cdef float* scratch            # to convert int16
+    cdef bint is_int16             # what the last block was
+    cdef bint is_flat
+    cdef bint is_busy              # at work without the GIL
+
+    cdef int check_idle(self) except -1
+    cdef int take(self, object x, sv_frames* block) except -1
+    cdef int run(self, const sv_frames* block, void* out) except -1
+    cdef void work(self, const sv_frames* block, void* out) noexcept nogil

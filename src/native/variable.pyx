@@ -1,22 +1,27 @@
 """A resampler whose ratio may change while it runs, without a click: for two devices whose clocks drift apart."""
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint32_t
+from libc.math cimport ceil
+from libc.stdint cimport int16_t, int64_t, uint32_t
+from libc.stdlib cimport free
 
-import numpy
-
-from .buffers cimport acquire_frames, check_channels, check_samplerate
-from .kernels cimport sv_kernels_select_from_environment
+from .buffers cimport check_channels, check_samplerate
+from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .memory cimport sv_new
+from .polyphase cimport array_refusal, sv_arrays_import, sv_frames, sv_frames_new, sv_frames_of
 from .polyphase import TIERS as _TIERS
 
 # How far the ratio may leave the nominal one: the filter is that of the nominal ratio.
 MAX_DEVIATION = 0.05
 MAX_SLEW_FRAMES = 1 << 32
 
-cdef object _empty = numpy.empty
-cdef object _float32 = numpy.dtype(numpy.float32)
+# Below this many samples, letting the GIL go costs more than the work.
+cdef int64_t _NOGIL_SAMPLES = 16384
+# int16 is converted in pieces of this many frames.
+cdef enum:
+    _PIECE_FRAMES = 1024
 
+sv_arrays_import()
 sv_kernels_select_from_environment()
 
 
@@ -54,6 +59,7 @@ cdef class VariableResampler:
 
     def __dealloc__(self):
         sv_variable_free(self.stream)
+        free(self.scratch)
 
     @property
     def ratio(self):
@@ -92,6 +98,7 @@ cdef class VariableResampler:
         if not isinstance(slew_frames, int) or not 0 <= slew_frames <= MAX_SLEW_FRAMES:
             raise ValueError(f"slew_frames is {slew_frames!r}; it must be a whole number, 0..2**32")
         with cython.critical_section(self):
+            self.check_idle()
             sv_variable_set_step(self.stream, 1.0 / ratio, slew_frames)
 
     def out_frames(self, in_frames):
@@ -108,8 +115,55 @@ cdef class VariableResampler:
             raise ValueError(f"in_frames is {in_frames!r}; it must be a whole number, 0..2**32")
         return sv_variable_out_frames(self.stream, in_frames)
 
-    cdef object empty(self, int64_t frames):
-        return _empty((frames, self.channels), _float32)
+    cdef int check_idle(self) except -1:
+        """One thread at a time: while a large block is worked at without the GIL, another thread could come in."""
+        if self.is_busy:
+            raise RuntimeError("the resampler is in use by another thread; each thread needs one of its own")
+        return 0
+
+    cdef int take(self, object x, sv_frames* block) except -1:
+        """Look at an input; at the first one of int16, have room to convert it."""
+        cdef double most
+        cdef int64_t room
+        if not sv_frames_of(x, self.channels, False, block):
+            raise array_refusal(x, "x", self.channels, False)
+        if block.is_int16 and self.scratch == NULL:
+            # a piece, and what it or the flush gives at the most extreme ratio
+            most = max(<double> _PIECE_FRAMES, sv_variable_latency(self.stream)) * self.nominal_ratio
+            room = _PIECE_FRAMES + <int64_t> ceil(most * (1.0 + 2.0 * MAX_DEVIATION)) + 8
+            self.scratch = <float*> sv_new(<size_t> (room * self.channels) * sizeof(float))
+            if self.scratch == NULL:
+                raise MemoryError("no memory to convert int16")
+        return 0
+
+    cdef int run(self, const sv_frames* block, void* out) except -1:
+        """Take a block; ``out`` has room for what it gives."""
+        self.is_int16, self.is_flat = block.is_int16, block.is_flat
+        if block.frames * self.channels < _NOGIL_SAMPLES:
+            self.work(block, out)
+            return 0
+        self.is_busy = True
+        with nogil:
+            self.work(block, out)
+        self.is_busy = False
+        return 0
+
+    cdef void work(self, const sv_frames* block, void* out) noexcept nogil:
+        cdef const int16_t* x = <const int16_t*> block.samples
+        cdef int16_t* target = <int16_t*> out
+        cdef float* result = self.scratch + _PIECE_FRAMES * self.channels
+        cdef int64_t taken = 0, frames, given
+        if not block.is_int16:
+            sv_variable_process(self.stream, <const float*> block.samples, block.frames, <float*> out)
+            return
+        while taken < block.frames:
+            frames = min(<int64_t> _PIECE_FRAMES, block.frames - taken)
+            sv_kernels_active.int16_to_float32(x + taken * self.channels, self.scratch,
+                                               <size_t> (frames * self.channels))
+            given = sv_variable_process(self.stream, self.scratch, frames, result)
+            sv_kernels_active.float32_to_int16(result, target, <size_t> (given * self.channels))
+            target += given * self.channels
+            taken += frames
 
     def process(self, x):
         """Resample a block.
@@ -118,69 +172,80 @@ cdef class VariableResampler:
 
         Parameters
         ----------
-        x : numpy.ndarray of float32, shape (frames, channels), C-contiguous
+        x : numpy.ndarray of float32 or int16, shape (frames, channels), or (frames,) for one channel, C-contiguous
             May be empty. NaN and infinity count as 0.
 
         Returns
         -------
-        numpy.ndarray of float32, shape (frames, channels)
+        numpy.ndarray
+            Of the dtype and number of axes of ``x``.
 
         Raises
         ------
         TypeError, ValueError
             If dtype or shape is another; the state is as before.
         """
-        cdef Py_buffer source, target
-        acquire_frames(x, &source, "x", self.channels, False)
-        try:
-            with cython.critical_section(self):
-                out = self.empty(sv_variable_out_frames(self.stream, source.shape[0]))
-                PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
-                sv_variable_process(self.stream, <const float*> source.buf, source.shape[0], <float*> target.buf)
-                PyBuffer_Release(&target)
-            return out
-        finally:
-            PyBuffer_Release(&source)
+        cdef sv_frames block, ready
+        self.take(x, &block)
+        with cython.critical_section(self):
+            self.check_idle()
+            out = sv_frames_new(sv_variable_out_frames(self.stream, block.frames), self.channels, block.is_int16,
+                                block.is_flat, &ready)
+            self.run(&block, ready.samples)
+        return out
 
     def process_into(self, x, out):
-        """Resample a block into memory of the caller's, with room for :meth:`out_frames`; returns the frames given.
+        """Resample a block into memory of the caller's, of the dtype of ``x`` and with room for :meth:`out_frames`.
 
-        Realtime: no (Python holds a lock); it allocates nothing. Thread: engine.
+        Realtime: no (Python holds a lock); but for the first int16 it allocates nothing. Thread: engine.
+
+        Returns
+        -------
+        int
+            Frames given, from the start of ``out``.
 
         Raises
         ------
         TypeError, ValueError
             If a dtype or shape is another, or ``out`` is too short or read-only; the state is as before.
         """
-        cdef Py_buffer source, target
+        cdef sv_frames block, room
         cdef int64_t needed
-        acquire_frames(x, &source, "x", self.channels, False)
-        try:
-            acquire_frames(out, &target, "out", self.channels, True)
-            try:
-                with cython.critical_section(self):
-                    needed = sv_variable_out_frames(self.stream, source.shape[0])
-                    if target.shape[0] < needed:
-                        raise ValueError(f"out has {target.shape[0]} frames; {source.shape[0]} frames of x"
-                                         f" need {needed} (out_frames tells)")
-                    return sv_variable_process(self.stream, <const float*> source.buf, source.shape[0],
-                                               <float*> target.buf)
-            finally:
-                PyBuffer_Release(&target)
-        finally:
-            PyBuffer_Release(&source)
+        self.take(x, &block)
+        if not sv_frames_of(out, self.channels, True, &room):
+            raise array_refusal(out, "out", self.channels, True)
+        if room.is_int16 != block.is_int16:
+            raise TypeError(f"out has dtype {out.dtype}; it must be that of x, {x.dtype}")
+        with cython.critical_section(self):
+            self.check_idle()
+            needed = sv_variable_out_frames(self.stream, block.frames)
+            if room.frames < needed:
+                raise ValueError(f"out has {room.frames} frames; {block.frames} frames of x"
+                                 f" need {needed} (out_frames tells)")
+            self.run(&block, room.samples)
+        return needed
 
     def flush(self):
         """Give what is left of the stream, as if silence followed, and be as new at the ratio last asked for.
 
         Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the dtype and number of axes of the last block.
         """
-        cdef Py_buffer target
+        cdef sv_frames rest
         with cython.critical_section(self):
-            out = self.empty(sv_variable_flush_frames(self.stream))
-            PyObject_GetBuffer(out, &target, PyBUF_WRITABLE)
-            sv_variable_flush(self.stream, <float*> target.buf)
-            PyBuffer_Release(&target)
+            self.check_idle()
+            out = sv_frames_new(sv_variable_flush_frames(self.stream), self.channels, self.is_int16, self.is_flat,
+                                &rest)
+            if self.is_int16:
+                sv_variable_flush(self.stream, self.scratch)
+                sv_kernels_active.float32_to_int16(self.scratch, <int16_t*> rest.samples,
+                                                   <size_t> (rest.frames * self.channels))
+            else:
+                sv_variable_flush(self.stream, <float*> rest.samples)
         return out
 
     def reset(self):
@@ -189,4 +254,5 @@ cdef class VariableResampler:
         Realtime: yes (``sv_variable_reset``). Thread: engine.
         """
         with cython.critical_section(self):
+            self.check_idle()
             sv_variable_reset(self.stream)

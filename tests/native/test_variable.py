@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sottovoce.native import convert
 from sottovoce.native.polyphase import TIERS, StreamResampler
 from sottovoce.native.variable import VariableResampler
 from tests.native.arrays import Float, noise
@@ -118,3 +122,56 @@ def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="out has 1 frames"):
         resampler.process_into(np.zeros((4000, 2), np.float32), np.zeros((1, 2), np.float32))
     assert resampler.flush_frames == 0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_int16_takes_the_same_path(channels: int) -> None:
+    x = np.random.default_rng(3).integers(-20000, 20000, (5000, channels)).astype(np.int16)
+    as_float = np.empty(x.shape, np.float32)
+    convert.int16_to_float32(x, as_float)
+    one, two = (VariableResampler(44_100, 48_000, channels, "hq") for _ in range(2))
+    for resampler in (one, two):
+        resampler.set_ratio(resampler.nominal_ratio * 1.049, 3000)
+    for start, end in ((0, 7), (7, 900), (900, 5000)):
+        y = two.process(as_float[start:end])
+        expected = np.empty(y.shape, np.int16)
+        convert.float32_to_int16(y, expected)
+        out = np.empty_like(expected)
+        assert one.process_into(x[start:end], out) == len(expected)
+        np.testing.assert_array_equal(out, expected)
+    tail = two.flush().astype(np.float32)
+    expected = np.empty(tail.shape, np.int16)
+    convert.float32_to_int16(tail, expected)
+    np.testing.assert_array_equal(one.flush(), expected)
+
+
+def test_one_axis_in_is_one_axis_out() -> None:
+    x = noise(500)
+    flat, block = (VariableResampler(24_000, 48_000) for _ in range(2))
+    y = flat.process(x[:, 0])
+    assert y.ndim == 1
+    np.testing.assert_array_equal(y, block.process(x)[:, 0])
+    assert flat.flush().ndim == 1
+
+
+def test_large_blocks_let_other_threads_run() -> None:
+    resampler = VariableResampler(44_100, 48_000, 1, "best")
+    x = np.zeros(1_000_000, np.float32)
+    started, done, seen = threading.Event(), threading.Event(), []
+
+    def watch() -> None:
+        started.wait()
+        seen.append(not done.is_set())
+
+    watcher = threading.Thread(target=watch, name="watcher")
+    watcher.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60.0)  # only a release of the GIL lets the watcher run meanwhile
+    try:
+        started.set()
+        resampler.process(x)
+        done.set()
+    finally:
+        sys.setswitchinterval(interval)
+    watcher.join(10)
+    assert seen == [True]
