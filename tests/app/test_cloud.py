@@ -25,6 +25,14 @@ Cli = Callable[..., Result]
 KEY = "sk-planted-0123456789abcdef"
 EAR = 16_000
 
+#: A busy machine is no failure of a service.
+PATIENT = {
+    "SOTTOVOCE_ASR_FIRST_WORD_S": "60",
+    "SOTTOVOCE_LLM_FIRST_TOKEN_S": "60",
+    "SOTTOVOCE_LLM_STALL_S": "60",
+    "SOTTOVOCE_TTS_FIRST_SOUND_S": "60",
+}
+
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
@@ -51,7 +59,9 @@ def notes(tmp_path: Path) -> Path:
 
 def sottovoce(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sottovoce", *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(
+        command, env={**os.environ, **PATIENT, **env}, capture_output=True, text=True, timeout=100, check=False
+    )
 
 
 def generator_check(cli: Cli, *arguments: object) -> tuple[int, dict[str, str]]:
@@ -116,16 +126,10 @@ def test_planted_key_is_written_nowhere(
         "SOTTOVOCE_SESSION_PATH": str(written / "sessions.db"),
     }
     emulator.script("chat", does)
-    runs = [
-        sottovoce(*command, "-vv", "--log-file", written / "log", env=env)
-        for command in (
-            ("answer", recording, "--notes", notes, "--out", written),
-            ("config", "show"),
-            ("config", "show", "--toml"),
-            ("doctor",),
-            ("sessions", "show", "1"),
-        )
-    ]
+    commands: list[tuple[object, ...]] = [("answer", recording, "--notes", notes, "--out", written)]
+    if does == Does():
+        commands += [("config", "show"), ("config", "show", "--toml"), ("doctor",), ("sessions", "show", "1")]
+    runs = [sottovoce(*command, "-vv", "--log-file", written / "log", env=env) for command in commands]
     said = "".join(run.stdout + run.stderr for run in runs)
     kept = b"".join(file.read_bytes() for file in written.rglob("*") if file.is_file())
     assert emulator.wait_for("chat").headers["authorization"] == f"Bearer {KEY}"  # it was sent, so it could have leaked

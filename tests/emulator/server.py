@@ -99,6 +99,15 @@ class Gone(Exception):
 class Emulator:
     """All services at one address, with a thread for each connection.
 
+    Parameters
+    ----------
+    port : int
+        0 takes a free one.
+    otherwise : tuple of str
+        Theses for questions of which nothing is known.
+    handshake_s : float
+        How long a new connection takes before its first request is read, as TLS over a long way would.
+
     Attributes
     ----------
     knows : dict of str to tuple of str
@@ -109,11 +118,12 @@ class Emulator:
         All that were made, oldest first.
     """
 
-    def __init__(self, port: int = 0, *, otherwise: tuple[str, ...] = ()) -> None:
+    def __init__(self, port: int = 0, *, otherwise: tuple[str, ...] = (), handshake_s: float = 0.0) -> None:
         from tests.emulator import services
 
         self.knows: dict[str, tuple[str, ...]] = {}
         self.otherwise = otherwise
+        self.handshake_s = handshake_s
         self.hear: Callable[[Any, int], str] = lambda samples, samplerate: "what time is it"
         self.requests: list[Request] = []
         self._scripts: dict[str, deque[Does]] = defaultdict(deque)
@@ -188,6 +198,11 @@ class Emulator:
         """An error as the service writes it."""
         return self._services.error(request.route, does.status, does.code)
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, unless the emulator ends."""
+        if seconds:
+            self._ending.wait(seconds)
+
     def wait(self, seconds: float, connection: socket.socket) -> None:
         """Let time pass, unless the client goes away."""
         until = time.monotonic() + seconds
@@ -225,6 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server.open.add(self.connection)
         self.number = self.server.emulator.connected()
+        self.server.emulator.pause(self.server.emulator.handshake_s)
 
     def finish(self) -> None:
         self.server.open.discard(self.connection)

@@ -119,7 +119,7 @@ class Health:
         with self._lock:
             self._breakers[name].failed(self._clock.now_ns(), retryable=error.retryable, wish_s=error.retry_after_s)
             listener = self._listener
-        log_event(_LOG, logging.WARNING, "backend failed", part=self.part, backend=name, retryable=error.retryable)
+        log_event(_LOG, logging.INFO, "backend failed", part=self.part, backend=name, retryable=error.retryable)
         if tell and listener is not None:
             listener(error)
 
@@ -143,7 +143,7 @@ class Health:
             changed, self._answers = self._answers != name, name
             listener = self._listener
         if changed:
-            log_event(_LOG, logging.WARNING, "another backend answers", part=self.part, backend=name)
+            log_event(_LOG, logging.INFO, "another backend answers", part=self.part, backend=name)
             if listener is not None:
                 listener(Changed(self.part, name))
 
