@@ -21,8 +21,9 @@ from sottovoce.core.units import s_to_frames
 
 _LOG = get_logger("app")
 
-#: Seconds of one block that is read from a microphone or a stage.
-BLOCK_S = 0.02
+#: Seconds of one block that is read from a microphone or a stage: as long as the better detector's, which then never
+#: waits for the rest of a block, and as few wake-ups as it allows.
+BLOCK_S = 0.032
 
 #: What is not louder than this is no speech.
 SILENCE = 10 ** (-50 / 20)

@@ -25,7 +25,8 @@ from sottovoce.native.activity import Activity
 from sottovoce.native.callback import CaptureCallback
 from sottovoce.native.ring import Ring
 
-_LEAST_WAIT_S, _MOST_WAIT_S = 0.002, 0.25
+#: Bounds of one wait, and of what is waited for a block that is late: a long one may end at any moment.
+_LEAST_WAIT_S, _MOST_WAIT_S, _LONG_BLOCK_S = 0.002, 0.25, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,8 @@ class Recorder:
         """
         ring = self._started_ring()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        # nothing new comes before the next block
+        least_s = min(_LONG_BLOCK_S, max(_LEAST_WAIT_S, self._config.blocksize / self._ring_samplerate))
         with self._read_lock:
             while True:
                 self._take(ring)
@@ -208,7 +211,7 @@ class Recorder:
                     break
                 with self._changed:
                     if not self._closed:
-                        self._changed.wait(min(left_s, _MOST_WAIT_S, max(_LEAST_WAIT_S, missing / self.samplerate)))
+                        self._changed.wait(min(left_s, _MOST_WAIT_S, max(least_s, missing / self.samplerate)))
             taken, self._ready = self._ready[:frames], self._ready[frames:]
             return taken
 
