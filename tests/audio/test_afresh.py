@@ -6,12 +6,12 @@ import dataclasses
 import logging
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
 
 from sottovoce.audio import afresh
-from sottovoce.audio.host import Device
 from tests.audio.fakes import FakeHost, make_device
 
 STEREO = dataclasses.replace(make_device(1, "AirPods Pro"), input_channels=0)
@@ -20,48 +20,76 @@ OTHER = dataclasses.replace(make_device(2, "desk microphone"), output_channels=0
 
 
 class OtherProcess:
-    """Stands for ``subprocess.run``; sees what the test says, or fails as it says."""
+    """Stands for ``subprocess.Popen``; sees what the test says, or fails, or hangs."""
 
     def __init__(self) -> None:
-        self.seen: tuple[Device, ...] = ()
+        self.text = "[]"
         self.failure: Exception | None = None
+        self.hangs = False
         self.runs = 0
+        self.killed = False
 
-    def run(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def popen(self, command: list[str], **_: Any) -> OtherProcess:
         self.runs += 1
         assert command == [sys.executable, "-m", "sottovoce.audio.afresh"]
         if self.failure:
             raise self.failure
-        text = afresh.as_text(self.seen)
-        return subprocess.CompletedProcess(command, 0, stdout=text)
+        return self
+
+    def __enter__(self) -> OtherProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def communicate(self, timeout: float) -> tuple[str, None]:
+        if self.hangs:
+            raise subprocess.TimeoutExpired("python", timeout)
+        return self.text, None
+
+    def kill(self) -> None:
+        self.killed = True
 
 
 @pytest.fixture
 def other(monkeypatch: pytest.MonkeyPatch) -> OtherProcess:
     other = OtherProcess()
-    monkeypatch.setattr("sottovoce.audio.afresh.subprocess.run", other.run)
+    monkeypatch.setattr("sottovoce.audio.afresh.subprocess.Popen", other.popen)
     monkeypatch.setattr("sottovoce.audio.afresh.portaudio_host", lambda: FakeHost(STEREO, OTHER))
     return other
 
 
 def test_what_the_other_process_sees_comes_back_whole(other: OtherProcess) -> None:
-    other.seen = (MONO, OTHER)
+    other.text = afresh.as_text((MONO, OTHER))
     assert afresh.devices_afresh() == (MONO, OTHER)
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [OSError("no such program"), subprocess.TimeoutExpired("python", 5.0), subprocess.CalledProcessError(1, "python")],
-)
-def test_process_that_cannot_look_sees_nothing(other: OtherProcess, failure: Exception) -> None:
-    other.failure = failure
+def test_process_that_cannot_be_started_sees_nothing(other: OtherProcess) -> None:
+    other.failure = OSError("no such program")
     assert afresh.devices_afresh() == ()
+
+
+@pytest.mark.parametrize("text", ["", "Traceback", '[{"id": 1}]'])
+def test_process_that_breaks_sees_nothing(other: OtherProcess, text: str) -> None:
+    other.text = text
+    assert afresh.devices_afresh() == ()
+
+
+def test_process_that_hangs_is_ended_in_time_or_when_it_is_given_up(other: OtherProcess) -> None:
+    other.hangs = True
+    assert afresh.devices_afresh(0.01) == ()
+    assert other.killed
+    other.killed = False
+    given_up = threading.Event()
+    given_up.set()
+    assert afresh.devices_afresh(3600.0, given_up) == ()
+    assert other.killed
 
 
 def test_headset_that_has_fallen_is_told_once_with_advice(
     other: OtherProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other.seen = (MONO, OTHER)
+    other.text = afresh.as_text((MONO, OTHER))
     with caplog.at_level(logging.WARNING, "sottovoce.audio"):
         found = afresh.check_headset("AirPods Pro", "AirPods Pro")
     assert found is not None
@@ -72,7 +100,7 @@ def test_headset_that_has_fallen_is_told_once_with_advice(
 
 
 def test_headset_that_keeps_its_quality_is_not_mentioned(other: OtherProcess, caplog: pytest.LogCaptureFixture) -> None:
-    other.seen = (STEREO, OTHER)
+    other.text = afresh.as_text((STEREO, OTHER))
     assert afresh.check_headset("AirPods Pro", "AirPods Pro") is None
     assert caplog.records == []
 

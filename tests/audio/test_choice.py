@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -86,7 +87,7 @@ class Room:
         self.looks = 0
         self.levels = 0
 
-    def look(self) -> tuple[Device, ...]:
+    def look(self, given_up: threading.Event) -> tuple[Device, ...]:
         self.looks += 1
         return self.host.real
 

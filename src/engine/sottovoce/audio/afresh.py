@@ -10,6 +10,8 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable
 
 from sottovoce.audio.bluetooth import TelephoneQuality, same_headset, telephone_quality
@@ -19,28 +21,43 @@ from sottovoce.core.log import get_logger, log_event
 
 _logger = get_logger("audio")
 
+#: How soon (s) a look that was given up ends.
+_STEP_S = 0.1
+
 #: What a sound server calls its one device, whichever it may be.
 _SERVERS = frozenset({"default", "pulse", "pipewire", "sysdefault"})
 
 
-def devices_afresh(timeout_s: float = 5.0) -> tuple[Device, ...]:
-    """Every device of this machine, as a new process sees them; none if it cannot look within ``timeout_s`` seconds.
+def devices_afresh(timeout_s: float = 5.0, given_up: threading.Event | None = None) -> tuple[Device, ...]:
+    """Every device of this machine, as a new process sees them; about half a second.
 
-    Takes about half a second.
+    Parameters
+    ----------
+    timeout_s : float
+        How long it may take, in seconds.
+    given_up : threading.Event, optional
+        Ends the wait, and the process.
+
+    Returns
+    -------
+    tuple of Device
+        None if it cannot look, or was given up.
     """
+    command = [sys.executable, "-m", "sottovoce.audio.afresh"]
+    quiet = subprocess.DEVNULL
+    deadline_s = time.monotonic() + timeout_s
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "sottovoce.audio.afresh"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=timeout_s,
-            check=True,
-        )
-        return tuple(Device(**fields) for fields in json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
+        with subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet) as process:
+            while not (given_up and given_up.is_set()) and time.monotonic() < deadline_s:
+                try:
+                    text, _ = process.communicate(timeout=_STEP_S)
+                except subprocess.TimeoutExpired:
+                    continue
+                return tuple(Device(**fields) for fields in json.loads(text))
+            process.kill()
+    except (OSError, ValueError, TypeError) as error:
         _logger.debug("cannot look for devices afresh: %s", error)
-        return ()
+    return ()
 
 
 def check_headset(microphone: str, earpiece: str) -> TelephoneQuality | None:

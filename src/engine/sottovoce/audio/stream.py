@@ -315,7 +315,7 @@ class StreamKeeper:
         playing = [keeper for keeper in (self, *others) if not keeper.quiet]
         if playing and not lost:  # there is sound, if only on the second best device; nobody is to be interrupted
             return
-        if self._choice.is_among(devices_afresh()) and not self._stopping.is_set():
+        if self._choice.is_among(devices_afresh(given_up=self._stopping)) and not self._stopping.is_set():
             GATHERING.begin()
             for keeper in (*others, self):
                 keeper._dispatch(RetuneAsked("a device has come back"))
