@@ -12,13 +12,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from .activity cimport (
-    Activity,
-    sv_activity_note,
-    sv_detector_hear,
-    sv_detector_init,
-    sv_load_double,
-)
+from .activity cimport Activity, sv_activity_note, sv_detector_hear, sv_detector_init, sv_load_double
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
@@ -53,10 +47,11 @@ cdef double _MAX_DAC_DELAY_S = 10.0
 
 cdef void _note_dac_delay(playback_state* state, const PaStreamCallbackTimeInfo* times) noexcept nogil:
     """How long until this block is heard, as PortAudio says; 0 where that is nonsense (PortAudio 498)."""
-    cdef stream_state* stream = &state.stream
     cdef double delay_s = times.outputBufferDacTime - times.currentTime if times != NULL else 0.0
     cdef uint64_t delay_ns = <uint64_t> (delay_s * 1e9) if 0.0 < delay_s < _MAX_DAC_DELAY_S else 0
-    sv_store_relaxed(&stream.dac_delay_ns, delay_ns + state.converter_delay_ns if delay_ns else 0)
+    delay_ns = delay_ns + state.converter_delay_ns if delay_ns else 0
+    sv_store_relaxed(&state.stream.dac_delay_ns, delay_ns)
+    sv_store_relaxed(&state.mixer.delay_ns, delay_ns)
 
 
 cdef void _count_report(stream_state* stream, const block_report* report) noexcept nogil:

@@ -9,7 +9,7 @@
 
 enum { SV_COMMANDS = 256 };
 
-typedef enum { SV_ADD, SV_REMOVE, SV_GAIN, SV_DUCK, SV_PAUSE, SV_RESUME, SV_YIELD } sv_command_kind;
+typedef enum { SV_ADD, SV_REMOVE, SV_GAIN, SV_DUCK, SV_PAUSE, SV_RESUME, SV_YIELD, SV_MARK, SV_FENCE } sv_command_kind;
 
 typedef struct {
     void *subject;   /* a source; of SV_YIELD an activity, or NULL */
@@ -17,6 +17,9 @@ typedef struct {
                       * below 0 if it pauses */
     uint32_t frames; /* of SV_GAIN and SV_DUCK: the length of the ramp; of SV_YIELD: its serial number */
     sv_command_kind kind;
+    uint64_t mark;       /* of SV_MARK and SV_FENCE: its number */
+    uint64_t frame;      /* of SV_MARK: what comes before it is played when the mark is passed */
+    uint64_t generation; /* of SV_MARK: of what comes before it */
 } sv_command;
 
 typedef struct {

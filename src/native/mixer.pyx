@@ -6,7 +6,17 @@ from cpython.buffer cimport Py_buffer, PyBuffer_Release
 from .activity cimport Activity
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed
 from .buffers cimport acquire_frames, check_channels, check_samplerate
-from .mixer_core cimport MIXER_MAX_BLOCKSIZE, MIXER_MAX_SOURCES, SV_ADD, SV_REMOVE, MixerCore, mixer_render
+from .mixer_core cimport (
+    MIXER_MAX_BLOCKSIZE,
+    MIXER_MAX_SOURCES,
+    SV_ADD,
+    SV_FENCE,
+    SV_MARK,
+    SV_REMOVE,
+    MixerCore,
+    mixer_render,
+)
+from .results cimport SV_FLUSHED, SV_PASSED
 from .source cimport Source
 from .source_core cimport block_report
 from .telemetry cimport sv_now_ns
@@ -194,6 +204,77 @@ cdef class Mixer:
         with self.shared.lock:
             self.shared.heed(activity, <float> value)
 
+    def mark(self, Source source not None):
+        """Ask when all that was written to a source so far has left the mixer.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        source : Source
+            Of this mixer.
+
+        Returns
+        -------
+        int
+            The mark, for :meth:`take_result`. At most 16 wait in a source; one more is refused.
+
+        Raises
+        ------
+        ValueError
+            If the source is another mixer's.
+        RuntimeError
+            If the source was removed, or the queue of commands is full.
+        """
+        if source.shared is not self.shared:
+            raise ValueError("source belongs to another mixer; it can be marked only by its own")
+        with source.lock, self.shared.lock:
+            source._require_there()
+            return self.shared.mark(SV_MARK, source.core, sv_load_relaxed(&source.core.ring.head),
+                                    sv_load_relaxed(&source.core.generation))
+
+    def fence(self):
+        """Ask when all commands sent so far have taken effect: gains begin to move, pauses to fade.
+
+        Realtime: no. Thread: engine.
+
+        Returns
+        -------
+        int
+            The mark, for :meth:`take_result`.
+
+        Raises
+        ------
+        RuntimeError
+            If the queue of commands is full.
+        """
+        with self.shared.lock:
+            return self.shared.mark(SV_FENCE, NULL, 0, 0)
+
+    def take_result(self, mark):
+        """What became of a mark; told once.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        mark : int
+            From :meth:`mark` or :meth:`fence`.
+
+        Returns
+        -------
+        tuple of (str, int, int) or None
+            "passed", "flushed" or "refused"; when that was, or when the last frame before it left the mixer, in ns of
+            ``time.monotonic_ns``; how long after that it was heard, in ns, as the host says, 0 if it does not know.
+            None as long as nothing has become of it.
+        """
+        with self.shared.lock:
+            result = self.shared.take_result(mark)
+        if result is None:
+            return None
+        kind, ns, delay_ns = result
+        return "passed" if kind == SV_PASSED else "flushed" if kind == SV_FLUSHED else "refused", ns, delay_ns
+
     def render_into(self, out):
         """Render a block without a device.
 
@@ -232,7 +313,8 @@ cdef class Mixer:
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
             ``starvations`` (how often one ran dry), ``idle_blocks`` (nothing to play, nothing missed),
             ``scrubbed_samples`` (NaN or Inf), ``resample_errors``, ``overlaps`` (of :meth:`render_into` with another),
-            ``yields`` (how often the sources yielded to somebody who spoke) and ``yielded_blocks`` (for how long).
+            ``lost_results`` (of marks, for want of room), ``yields`` (how often the sources yielded to somebody who
+            spoke) and ``yielded_blocks`` (for how long).
         """
         return {
             "blocks": sv_load_relaxed(&self.core.blocks),
@@ -243,6 +325,7 @@ cdef class Mixer:
             "scrubbed_samples": sv_load_relaxed(&self.core.scrubbed_samples),
             "resample_errors": sv_load_relaxed(&self.core.resample_errors),
             "overlaps": sv_load_relaxed(&self.core.overlaps),
+            "lost_results": sv_load_relaxed(&self.core.results.lost),
             "yields": sv_load_relaxed(&self.core.yields),
             "yielded_blocks": sv_load_relaxed(&self.core.yielded_blocks),
         }

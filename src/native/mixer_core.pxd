@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .activity cimport Activity, sv_activity
+from .results cimport sv_results
 from .source_core cimport block_report, source_core
 from .telemetry cimport Histogram
 
@@ -18,12 +19,17 @@ cdef extern from "commands.h" nogil:
         SV_PAUSE
         SV_RESUME
         SV_YIELD
+        SV_MARK
+        SV_FENCE
 
     ctypedef struct sv_command:
         void* subject
         float value
         uint32_t frames
         sv_command_kind kind
+        uint64_t mark
+        uint64_t frame
+        uint64_t generation
 
     ctypedef struct sv_commands:
         pass
@@ -35,6 +41,8 @@ cdef extern from "commands.h" nogil:
 
 ctypedef struct mixer_core:
     sv_commands commands
+    sv_results results
+    uint64_t delay_ns          # from a block to its being heard, as its callback knows
     uint64_t taken             # by whoever renders, or settles what nobody renders
     uint64_t last_ns           # start of the newest block; 0 before the first
     uint64_t rendered_frames
@@ -73,7 +81,12 @@ cdef class MixerCore:
     cdef Activity activity     # to whom the sources yield
     cdef list activities       # and with its number each one that the callback may still look at
     cdef uint32_t heeds
+    cdef uint64_t marks
+    cdef dict results          # of marks, for who asks
 
     cdef int send(self, sv_command_kind kind, void* subject, float value, uint32_t frames) except -1
+    cdef int push(self, const sv_command* command) except -1
+    cdef object mark(self, sv_command_kind kind, source_core* source, uint64_t frame, uint64_t generation)
+    cdef object take_result(self, object mark)
     cdef int heed(self, Activity activity, float gain) except -1
     cdef bint settle(self) noexcept

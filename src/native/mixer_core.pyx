@@ -24,13 +24,17 @@ from .channels cimport channels_mix
 from .gain cimport gain_move
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .memory cimport sv_new
+from .results cimport SV_PASSED, SV_RESULTS, sv_result, sv_results_pop, sv_results_push
 from .source_core cimport (
     SOURCE_MAX_CHANNELS,
     block_report,
     source_add,
     source_core,
+    source_drop_marks,
+    source_follow,
     source_hold,
     source_is_done,
+    source_mark_at,
     source_prefetch,
     source_prefetch_content,
     source_render,
@@ -84,8 +88,9 @@ cdef void _add(mixer_core* mixer, source_core* source) noexcept nogil:
     _duck(mixer, source, 0)
 
 
-cdef void _apply(mixer_core* mixer, const sv_command* command) noexcept nogil:
+cdef void _apply(mixer_core* mixer, const sv_command* command, uint64_t now_ns) noexcept nogil:
     cdef source_core* source = <source_core*> command.subject
+    cdef sv_result fence
     if command.kind == SV_ADD:
         _add(mixer, source)
     elif command.kind == SV_REMOVE:
@@ -104,19 +109,29 @@ cdef void _apply(mixer_core* mixer, const sv_command* command) noexcept nogil:
         mixer.activity = <sv_activity*> command.subject
         mixer.yield_gain = command.value
         sv_store_release(&mixer.heeded, command.frames)  # pairs with MixerCore.heed
+    elif command.kind == SV_MARK:
+        source_mark_at(source, command.mark, command.frame, command.generation, now_ns)
+    elif command.kind == SV_FENCE:
+        memset(&fence, 0, sizeof(fence))
+        fence.mark = command.mark
+        fence.ns = now_ns
+        fence.delay_ns = sv_load_relaxed(&mixer.delay_ns)
+        fence.kind = SV_PASSED
+        sv_results_push(&mixer.results, &fence)
 
 
-cdef void _drain_commands(mixer_core* mixer) noexcept nogil:
+cdef void _drain_commands(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
     cdef sv_command command
     while sv_commands_pop(&mixer.commands, &command):
-        _apply(mixer, &command)
+        _apply(mixer, &command, now_ns)
 
 
-cdef void _drop(mixer_core* mixer, int place) noexcept nogil:
+cdef void _drop(mixer_core* mixer, int place, uint64_t now_ns) noexcept nogil:
     """Forget a source; its memory is the engine's again from the store on."""
     cdef source_core* source = mixer.sources[place]
     mixer.active -= 1
     mixer.sources[place] = mixer.sources[mixer.active]
+    source_drop_marks(source, <uint64_t> -1, now_ns)
     sv_store_release(&source.removed, 1)  # pairs with the load in Mixer
 
 
@@ -163,6 +178,7 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
     Realtime: yes. Thread: callback.
     """
     cdef int64_t done = 0, part
+    cdef uint64_t to_ns
     cdef int place
     memset(report, 0, sizeof(report[0]))
     report.overlapped = not sv_try_take(&mixer.taken)
@@ -172,15 +188,18 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
     if report.overlapped:
         return
     sv_store_relaxed(&mixer.last_ns, now_ns)
-    _drain_commands(mixer)
+    _drain_commands(mixer, now_ns)
     _heed(mixer, now_ns)
     while done < frames:
         part = min(<int64_t> _PIECE_FRAMES, frames - done)
         _render_piece(mixer, out + done * mixer.channels, part, now_ns, report)
         done += part
+    to_ns = now_ns + <uint64_t> (1e9 * <double> frames / mixer.samplerate)
+    for place in range(mixer.active):
+        source_follow(mixer.sources[place], now_ns, to_ns, sv_load_relaxed(&mixer.delay_ns))
     for place in range(mixer.active - 1, -1, -1):
         if source_is_done(mixer.sources[place]):
-            _drop(mixer, place)
+            _drop(mixer, place, now_ns)
     report.samples = frames * mixer.channels
     if report.sounded:
         report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels, &report.level)
@@ -200,11 +219,12 @@ cdef bint mixer_hold(mixer_core* mixer, int64_t frames, uint64_t now_ns, block_r
     if report.overlapped:
         return False
     sv_store_relaxed(&mixer.last_ns, now_ns)
-    _drain_commands(mixer)
+    _drain_commands(mixer, now_ns)
+    _heed(mixer, now_ns)
     for place in range(mixer.active - 1, -1, -1):
         waits |= source_hold(mixer.sources[place], now_ns, report)
         if mixer.sources[place].leaving:
-            _drop(mixer, place)
+            _drop(mixer, place, now_ns)
     report.samples = frames * mixer.channels
     _count_block(mixer, frames, report)
     sv_give_back(&mixer.taken)
@@ -222,11 +242,11 @@ cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
         return False
     if not sv_try_take(&mixer.taken):
         return False
-    _drain_commands(mixer)
+    _drain_commands(mixer, now_ns)
     for place in range(mixer.active - 1, -1, -1):
         source_settle(mixer.sources[place], now_ns)
         if mixer.sources[place].leaving:
-            _drop(mixer, place)
+            _drop(mixer, place, now_ns)
     sv_give_back(&mixer.taken)
     return True
 
@@ -239,6 +259,7 @@ cdef class MixerCore:
         cdef size_t piece_bytes = _PIECE_FRAMES * SOURCE_MAX_CHANNELS * sizeof(float)
         self.flush_latencies = Histogram()
         self.activities = []
+        self.results = {}
         self.core = <mixer_core*> sv_new(sizeof(mixer_core))
         if self.core == NULL:
             raise MemoryError("no memory for a mixer")
@@ -263,16 +284,43 @@ cdef class MixerCore:
     cdef int send(self, sv_command_kind kind, void* subject, float value, uint32_t frames) except -1:
         """Queue a command; under the lock. Realtime: no. Thread: engine."""
         cdef sv_command command
+        memset(&command, 0, sizeof(command))
         command.subject = subject
         command.value = value
         command.frames = frames
         command.kind = kind
-        if sv_commands_push(&self.core.commands, &command):
+        return self.push(&command)
+
+    cdef int push(self, const sv_command* command) except -1:
+        """Queue a command; under the lock. Realtime: no. Thread: engine."""
+        if sv_commands_push(&self.core.commands, command):
             return 0
-        if self.settle() and sv_commands_push(&self.core.commands, &command):
+        if self.settle() and sv_commands_push(&self.core.commands, command):
             return 0
         raise RuntimeError(f"the mixer's queue of {SV_COMMANDS} commands is full: more were sent during one block than"
                            " it takes; send fewer, or wait for the next block")
+
+    cdef object mark(self, sv_command_kind kind, source_core* source, uint64_t frame, uint64_t generation):
+        """Ask for a result; under the lock. Realtime: no. Thread: engine."""
+        cdef sv_command command
+        memset(&command, 0, sizeof(command))
+        self.marks += 1
+        command.subject = source
+        command.kind = kind
+        command.mark = self.marks
+        command.frame = frame
+        command.generation = generation
+        self.push(&command)
+        return self.marks
+
+    cdef object take_result(self, object mark):
+        """What became of a mark, once; None as long as nothing has. Under the lock. Realtime: no. Thread: engine."""
+        cdef sv_result result
+        while sv_results_pop(&self.core.results, &result):
+            self.results[result.mark] = (result.kind, result.ns, result.delay_ns)
+            if len(self.results) > SV_RESULTS:  # nobody has asked for the oldest
+                del self.results[next(iter(self.results))]
+        return self.results.pop(mark, None)
 
     cdef int heed(self, Activity activity, float gain) except -1:
         """Let the sources yield to an activity, or to none; under the lock. Realtime: no. Thread: engine."""

@@ -17,9 +17,12 @@ cdef class Source:
     cdef uint64_t _stale_writes
     cdef uint64_t _stale_frames
     cdef uint64_t _short_writes
+    cdef uint64_t _heard_generation
+    cdef uint64_t _heard_ns
 
     cdef bint _flush_waits(self) noexcept
     cdef int _ramp(self, sv_command_kind kind, object gain, double most, object ramp_s) except -1
     cdef bint _moving(self) noexcept
     cdef double _seconds(self, uint64_t first, uint64_t last) noexcept
+    cdef int _require_there(self) except -1
     cdef int _command(self, sv_command_kind kind, float value, uint32_t frames) except -1

@@ -11,6 +11,7 @@ from .buffers cimport acquire_frames, check_channels, check_samplerate
 from .gain cimport gain_set
 from .memory cimport sv_new
 from .mixer_core cimport SV_DUCK, SV_GAIN, SV_PAUSE, SV_RESUME, MixerCore, sv_command_kind
+from .position cimport sv_position, sv_position_heard, sv_position_read
 from .rate_converter cimport converter_free, converter_init, converter_lookahead
 from .ring cimport ring_free, ring_new, sv_ring_queued, sv_ring_write
 from .source_core cimport SOURCE_MOVES_ANEW, SOURCE_MOVES_WITHIN, SOURCE_STAYS, source_core
@@ -21,6 +22,10 @@ MAX_RAMP_S = 10.0
 
 # The fade before anything stops, and after a starvation: short to the ear, far below a click.
 cdef double _FADE_S = 0.005
+
+# At a position that is being written: one who writes it takes some 10 ns, unless it is interrupted.
+cdef enum:
+    _MOST_LOOKS = 1000
 
 
 @cython.final
@@ -53,6 +58,9 @@ cdef class Source:
                                             * shared.core.samplerate // self._samplerate)
             self._lookahead = converter_lookahead(&self.core.converter)
             self.core.prebuffer_frames = min(self.core.ring.capacity, self.core.prebuffer_frames + self._lookahead)
+        self.core.frame_ns = 1e9 / self._samplerate
+        self.core.moved_frame_ns = 1e9 / shared.core.samplerate
+        self.core.results = &shared.core.results
         gain_set(&self.core.gain, 1.0)
         gain_set(&self.core.envelope, 1.0)
         gain_set(&self.core.duck, 1.0)
@@ -154,6 +162,33 @@ cdef class Source:
         if self._moving() and flush_to >= sv_load_relaxed(&self.core.move_at):
             held = 0
         return max(0.0, self._seconds(min(flush_to, tail), tail) - held / <double> self._samplerate)
+
+    def heard_s(self, latency_s):
+        """Seconds of content of the current generation heard by now; it goes on between two blocks, and never back.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        latency_s : float
+            From a frame leaving the mixer to its being heard; used where the host does not say for each block.
+
+        Returns
+        -------
+        float
+        """
+        cdef uint64_t latency_ns = <uint64_t> (max(0.0, <double> latency_s) * 1e9)
+        cdef sv_position at
+        cdef int looks = 0
+        while not sv_position_read(&self.core.position, &at) and looks < _MOST_LOOKS:
+            looks += 1
+        with self.lock:
+            if self._heard_generation != sv_load_relaxed(&self.core.generation):
+                self._heard_generation = sv_load_relaxed(&self.core.generation)
+                self._heard_ns = 0
+            if looks < _MOST_LOOKS and at.generation == self._heard_generation:
+                self._heard_ns = max(self._heard_ns, sv_position_heard(&at, sv_now_ns(), latency_ns))
+            return self._heard_ns / 1e9
 
     @property
     def held_frames(self):
@@ -393,9 +428,13 @@ cdef class Source:
 
     cdef int _command(self, sv_command_kind kind, float value, uint32_t frames) except -1:
         with self.shared.lock:
-            if self._removed:
-                raise RuntimeError("the source was removed from its mixer; add another")
+            self._require_there()
             return self.shared.send(kind, self.core, value, frames)
+
+    cdef int _require_there(self) except -1:
+        if self._removed:
+            raise RuntimeError("the source was removed from its mixer; add another")
+        return 0
 
     def counters(self):
         """Everything counted since the start.

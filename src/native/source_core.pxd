@@ -3,6 +3,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from .gain cimport gain_ramp
 from .kernels cimport sv_level
 from .rate_converter cimport rate_converter
+from .position cimport sv_position, sv_position_lock
+from .results cimport sv_results
 from .ring cimport sv_ring
 from .telemetry cimport sv_histogram
 
@@ -34,6 +36,12 @@ ctypedef struct block_report:
     uint64_t samples           # that the mixer gave
     sv_level level             # of them
 
+# A place in the content, of which the engine wants to know when it has left the mixer.
+ctypedef struct source_mark:
+    uint64_t number
+    uint64_t frame
+    uint64_t generation
+
 ctypedef struct source_core:
     # Written by the engine, read by the callback.
     uint64_t generation
@@ -57,6 +65,7 @@ ctypedef struct source_core:
     uint64_t flushed_frames
     uint64_t starvations
     uint64_t starved_frames
+    sv_position_lock position  # in the current generation
     char pad_1[128]
     # The callback's own: what every block needs is together.
     sv_ring* ring
@@ -76,12 +85,25 @@ ctypedef struct source_core:
     uint64_t prebuffer_frames
     sv_histogram* flush_latency
     rate_converter converter
+    double frame_ns            # one of the content
+    double moved_frame_ns      # one of the mixer
+    uint64_t base              # the first frame of the current generation
+    uint64_t followed          # the tail when the position was published
+    sv_position at             # as published
+    sv_results* results
+    uint32_t marks_first
+    uint32_t marks_count
+    source_mark marks[16]      # SV_MARKS
 
 cdef void source_prefetch(const source_core* source) noexcept nogil
 cdef void source_prefetch_content(const source_core* source, int64_t frames) noexcept nogil
 cdef bint source_add(source_core* source, float* out, int64_t frames) noexcept nogil
 cdef bint source_render(source_core* source, float* out, int64_t frames, uint64_t now_ns,
                         block_report* report) noexcept nogil
+cdef void source_follow(source_core* source, uint64_t from_ns, uint64_t to_ns, uint64_t delay_ns) noexcept nogil
+cdef void source_mark_at(source_core* source, uint64_t number, uint64_t frame, uint64_t generation,
+                         uint64_t now_ns) noexcept nogil
+cdef void source_drop_marks(source_core* source, uint64_t before, uint64_t now_ns) noexcept nogil
 cdef void source_settle(source_core* source, uint64_t now_ns) noexcept nogil
 cdef bint source_hold(source_core* source, uint64_t now_ns, block_report* report) noexcept nogil
 cdef bint source_is_done(const source_core* source) noexcept nogil

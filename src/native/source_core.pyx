@@ -20,6 +20,7 @@ from .atomics cimport (
 )
 from .gain cimport gain_apply, gain_move, gain_moves, gain_set, gain_skip
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
+from .position cimport sv_position_write
 from .rate_converter cimport (
     converter_end,
     converter_feed,
@@ -28,6 +29,7 @@ from .rate_converter cimport (
     converter_reset,
     converter_take,
 )
+from .results cimport SV_FLUSHED, SV_MARKS, SV_PASSED, SV_REFUSED, sv_result, sv_result_kind, sv_results_push
 from .ring cimport (
     sv_ring_prefetch,
     sv_ring_queued,
@@ -37,6 +39,9 @@ from .ring cimport (
     sv_ring_span,
 )
 from .telemetry cimport sv_histogram_record, sv_now_ns
+
+# A longer gap between two blocks is a pause.
+cdef int64_t _EVEN_NS = 50_000_000
 
 
 cdef bint _is_flushing(const source_core* source) noexcept nogil:
@@ -92,6 +97,12 @@ cdef void _apply_flush(source_core* source, uint64_t now_ns) noexcept nogil:
         sv_ring_read_done(source.ring, flush_to - tail)
     _forget(source)
     source.phase = SOURCE_IDLE
+    source.base = flush_to
+    source.followed = UINT64_MAX
+    memset(&source.at, 0, sizeof(source.at))
+    source.at.generation = generation
+    sv_position_write(&source.position, &source.at)
+    source_drop_marks(source, generation, now_ns)
     sv_store_relaxed(&source.acknowledged_ns, now_ns)
     sv_store_release(&source.acknowledged, generation)
     sv_histogram_record(source.flush_latency, max(0, <int64_t> (now_ns - sv_load_relaxed(&source.flush_ns))))
@@ -346,10 +357,94 @@ cdef bint source_hold(source_core* source, uint64_t now_ns, block_report* report
     if source.phase == SOURCE_STARVED and _has_ended(source):
         _forget(source)
         source.phase = SOURCE_IDLE
-    if source.pausing or source.leaving:
+    if source.pausing or source.held or source.leaving:
         return False
     report.resumes = report.resumes or source.phase == SOURCE_PLAYING
     return source.phase == SOURCE_PLAYING or _can_start(source)
+
+
+cdef void _say(source_core* source, const source_mark* mark, sv_result_kind kind, uint64_t ns,
+               uint64_t delay_ns) noexcept nogil:
+    cdef sv_result result
+    result.mark = mark.number
+    result.generation = mark.generation
+    result.ns = ns
+    result.delay_ns = delay_ns
+    result.kind = kind
+    sv_results_push(source.results, &result)
+
+
+cdef void source_mark_at(source_core* source, uint64_t number, uint64_t frame, uint64_t generation,
+                         uint64_t now_ns) noexcept nogil:
+    """Say when the content before a frame has left. Realtime: yes. Thread: whoever has the mixer."""
+    cdef source_mark mark
+    mark.number = number
+    mark.frame = frame
+    mark.generation = generation
+    if generation < source.acknowledged:
+        _say(source, &mark, SV_FLUSHED, now_ns, 0)
+    elif source.marks_count == SV_MARKS or source.leaving:
+        _say(source, &mark, SV_REFUSED, now_ns, 0)
+    else:
+        source.marks[(source.marks_first + source.marks_count) % SV_MARKS] = mark
+        source.marks_count += 1
+
+
+cdef void source_drop_marks(source_core* source, uint64_t before, uint64_t now_ns) noexcept nogil:
+    """Of generations before one: what comes before them is never heard. Realtime: yes. Thread: as above."""
+    while source.marks_count and source.marks[source.marks_first].generation < before:
+        _say(source, &source.marks[source.marks_first], SV_FLUSHED, now_ns, 0)
+        source.marks_first = (source.marks_first + 1) % SV_MARKS
+        source.marks_count -= 1
+
+
+cdef void _pass_marks(source_core* source, uint64_t left, uint64_t from_ns, uint64_t to_ns,
+                      uint64_t delay_ns) noexcept nogil:
+    """Of what has left by the end of a block."""
+    cdef source_mark* mark
+    cdef uint64_t ns
+    while source.marks_count and source.marks[source.marks_first].frame <= left:
+        mark = &source.marks[source.marks_first]
+        ns = to_ns - <uint64_t> (<double> (left - mark.frame) * source.frame_ns)
+        _say(source, mark, SV_PASSED, max(ns, from_ns), delay_ns)
+        source.marks_first = (source.marks_first + 1) % SV_MARKS
+        source.marks_count -= 1
+
+
+cdef uint64_t _content_ns(const source_core* source, uint64_t tail) noexcept nogil:
+    """How long that is what has left of the current generation, at one samplerate or at two: as Source.played_s."""
+    cdef bint moves = sv_load_acquire(&source.moves) != SOURCE_STAYS
+    cdef uint64_t move_at = sv_load_relaxed(&source.move_at) if moves else tail
+    cdef uint64_t held = sv_load_relaxed(&source.held_frames)
+    cdef uint64_t middle = min(max(source.base, move_at), max(source.base, tail))
+    cdef double ns
+    if moves and source.base >= move_at:
+        held = 0
+    ns = (<double> (middle - source.base) - <double> held) * source.frame_ns
+    ns += <double> (max(tail, middle) - middle) * source.moved_frame_ns
+    return <uint64_t> (ns + 0.5) if ns > 0.0 else 0
+
+
+cdef void source_follow(source_core* source, uint64_t from_ns, uint64_t to_ns, uint64_t delay_ns) noexcept nogil:
+    """Publish where a source is at the end of a block, and which marks it has passed. Realtime: yes.
+
+    Thread: callback.
+    """
+    cdef uint64_t tail = sv_load_relaxed(&source.ring.tail), held = sv_load_relaxed(&source.held_frames), content_ns
+    if tail - held == source.followed and not source.marks_count:
+        return
+    content_ns = _content_ns(source, tail)
+    source.followed = tail - held
+    if content_ns != source.at.to_content_ns:
+        if source.at.to_content_ns == 0 or <int64_t> (from_ns - source.at.to_ns) > _EVEN_NS:
+            source.at.from_content_ns = source.at.to_content_ns
+            source.at.from_ns = from_ns
+        source.at.to_content_ns = content_ns
+        source.at.to_ns = to_ns
+        source.at.delay_ns = delay_ns
+        sv_position_write(&source.position, &source.at)
+    if source.marks_count:
+        _pass_marks(source, tail - held if source.resamples else tail, from_ns, to_ns, delay_ns)
 
 
 cdef bint source_is_done(const source_core* source) noexcept nogil:

@@ -139,6 +139,8 @@ def test_search_follows_calls_through_all_parts(generated: dict[str, str]) -> No
         "sv_histogram_record",
         "sv_meter_note",
         "sv_detector_hear",
+        "sv_position_write",
+        "sv_results_push",
         "sv_activity_lasts",
         "measure",
     } <= reached.functions

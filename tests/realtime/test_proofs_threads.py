@@ -141,7 +141,7 @@ def test_no_race_between_callbacks_and_the_rest(sanitized: Sanitized) -> None:
     assert done.returncode == 0, done.stderr
     happened = json.loads(done.stdout)
     assert happened["file"].startswith(str(sanitized.folder)), "the modules with the sanitizer are the ones that ran"
-    names = ("played", "captured", "flushes", "moved", "consumed", "read", "spoken", "yielded")
+    names = ("played", "captured", "flushes", "moved", "consumed", "read", "spoken", "yielded", "marks")
     assert all(happened[name] > 0 for name in names), happened
 
 

@@ -113,7 +113,7 @@ def check_nothing_was_left_out(outcome: Outcome) -> None:
     for name, counted in outcome.went.items():
         refused = {"generation_mismatches", "shape_mismatches", "errors", "scrubbed_samples", "blocks", "peak"}
         played = {"flushes", "starvations", "underruns", "idle_blocks", "yields", "yielded_blocks"} | {
-            "ended", "moved", "resampled_blocks",
+            "ended", "moved", "resampled_blocks", "marks_passed", "marks_flushed", "marks_refused", "heard_s",
         }  # fmt: skip
         happens = played if "playback" in name else {"overruns", "activations", "active_blocks"}
         assert {event for event in refused | happens if not counted[event]} == set(), name

@@ -13,6 +13,7 @@ import json
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -65,7 +66,15 @@ def look(source: Source, mixer: Mixer, callback: PlaybackCallback) -> None:
     source.counters(), mixer.counters(), callback.counters()
     callback.peak, callback.rms
     callback.durations.percentile_ns(99), mixer.flush_latencies.percentile_ns(99)
-    source.played_frames, source.first_frame_ns, source.queued_frames, callback.last_block_ns
+    source.heard_s(0.0), source.played_frames, source.first_frame_ns, source.queued_frames, callback.last_block_ns
+
+
+def mark(mixer: Mixer, source: Source, told: Counter[str]) -> None:
+    """Whoever wants to know when it was heard."""
+    with contextlib.suppress(RuntimeError):
+        marks = [mixer.mark(source), mixer.fence()]
+        time.sleep(0.001)
+        told.update(result[0] for result in map(mixer.take_result, marks) if result)
 
 
 def listen(mixer: Mixer, activity: Activity) -> None:
@@ -112,7 +121,7 @@ def main(library: str, seconds: float) -> None:
     render.stop.restype = ctypes.c_uint64
     mixer, ring = Mixer(RATE, 2), Ring(512, 1)
     sources = [mixer.add_source(rate, 2, 1024, 128) for rate in (RATE, 24_000)]
-    activity = Activity()
+    activity, told = Activity(), Counter[str]()
     playing, capturing = PlaybackCallback(mixer, 0), CaptureCallback(ring, RATE, 2, 16_000, 0, activity=activity)
     callers = [Caller(callback.address, callback.userdata) for callback in (playing, capturing)]
     read = np.empty((64, 1), np.float32)
@@ -125,7 +134,7 @@ def main(library: str, seconds: float) -> None:
     ]
     for source in sources:
         tasks += [lambda s=source: write(s), lambda s=source: flush(s), lambda s=source: command(s)]  # type: ignore[misc]
-        tasks += [lambda s=source: look(s, mixer, playing)]  # type: ignore[misc]
+        tasks += [lambda s=source: look(s, mixer, playing), lambda s=source: mark(mixer, s, told)]  # type: ignore[misc]
     done = threading.Event()
 
     def repeat(task: Callable[[], object]) -> None:
@@ -146,7 +155,8 @@ def main(library: str, seconds: float) -> None:
     json.dump({"played": played, "captured": captured, "flushes": flushes, "moved": moves[0],
                "consumed": sources[0].consumed_frames,
                "spoken": activity.counters()["active_blocks"], "yielded": mixer.counters()["yielded_blocks"],
-               "read": ring.read_frames, "file": sys.modules[Mixer.__module__].__file__}, sys.stdout)  # fmt: skip
+               "marks": told.total(), "read": ring.read_frames,
+               "file": sys.modules[Mixer.__module__].__file__}, sys.stdout)  # fmt: skip
 
 
 if __name__ == "__main__":

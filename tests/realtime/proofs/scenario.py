@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,10 +130,15 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
     sources[0].pause()
     driver.play(4)
     sources[0].resume()
+    marks = [mixer.mark(sources[1]) for _ in range(17)]  # one more than it keeps
+    driver.play(1)
     for generation, source in enumerate(sources):
         source.flush()
         source.write(noise(4096 + generation, source.channels), 1)
+        marks += [mixer.mark(source), mixer.fence()]
     driver.play(60)  # fades, acknowledges, plays what is new, runs dry, decays
+    results = Counter(result[0] for result in map(mixer.take_result, marks) if result)
+    heard = sum(source.heard_s(0.0) for source in sources)
     for source in sources:
         source.write(np.full((2000, source.channels), np.nan, np.float32), 1)
         source.write(noise(2000, source.channels, 2.0), 1)
@@ -156,6 +162,8 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
     return {
         **mixer.counters(),
         **callback.counters(),
+        **{f"marks_{outcome}": results[outcome] for outcome in ("passed", "flushed", "refused")},
+        "heard_s": heard,
         "flushes": mixer.flush_latencies.count,
         "peak": callback.peak > 0.0,
         "resampled_blocks": callback.resampling.count,

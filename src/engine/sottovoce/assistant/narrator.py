@@ -274,7 +274,7 @@ class Narrator:
 
     @property
     def _heard_s(self) -> float:
-        return max(0.0, self._output.played_s - self._output.output_latency_s)
+        return self._output.played_s
 
     def _written_s(self, reading: _Reading) -> float:
         return reading.written_frames / self._samplerate

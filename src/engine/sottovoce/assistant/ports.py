@@ -34,7 +34,7 @@ class VoiceOutput(Protocol):
 
     @property
     def played_s(self) -> float:
-        """Seconds of the current generation that have been given to the device."""
+        """Seconds of the current generation that have been heard."""
         ...
 
     @property

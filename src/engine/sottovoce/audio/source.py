@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 import numpy.typing as npt
 
+from sottovoce.audio.mark import Mark
 from sottovoce.audio.output import Output
 from sottovoce.audio.placement import History, Placement
 from sottovoce.audio.resampler import Quality, Resampler
@@ -119,8 +120,10 @@ class PlayerSource:
 
     @property
     def played_s(self) -> float:
-        """Seconds of content of the current generation that were played."""
-        return self._native.played_s
+        """Seconds of content of the current generation that were heard by now; it goes on between two blocks."""
+        output, native = self._owner.output, self._native
+        # a file hears what it is given
+        return native.heard_s(output.latency_s) if output.live else native.played_s
 
     @property
     def resampling(self) -> Placement:
@@ -150,6 +153,11 @@ class PlayerSource:
     def native(self) -> Source:
         """The compiled source below."""
         return self._native
+
+    @property
+    def mixer(self) -> Mixer:
+        """The compiled mixer that it is a part of."""
+        return self._owner.mixer
 
     @property
     def closed(self) -> bool:
@@ -285,6 +293,19 @@ class PlayerSource:
         """From the last frame leaving the ring to its being heard."""
         block_s = self._owner.output.blocksize / self._native.samplerate
         return self.output_latency_s + (block_s if self._owner.output.live else 0.0)
+
+    def mark(self) -> Mark:
+        """A mark behind all that was written so far; it tells when that was heard, or that it was flushed.
+
+        What a resampler still holds back, until more is written or :meth:`end` is called, comes behind it.
+        """
+        self._require_open()
+        return Mark(self, self.mixer.mark(self._native))
+
+    def fence(self) -> Mark:
+        """A mark behind all gains, ducks, pauses and resumes asked for so far; it tells when they have taken effect."""
+        self._require_open()
+        return Mark(self, self.mixer.fence())
 
     def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
         """Change the linear gain, in a ramp of ``ramp_s`` seconds."""
@@ -424,6 +445,10 @@ class PlayerSource:
                     return False
                 changed.wait(min(left_s, _MOST_WAIT_S, max(_LEAST_WAIT_S, estimate_s())))
         return True
+
+    def wait_while(self, busy: Callable[[], bool], estimate_s: Callable[[], float], deadline_s: float | None) -> bool:
+        """Wait while ``busy``, each time as long as ``estimate_s`` says; False if it still is; for its marks."""
+        return self._wait_while(busy, estimate_s, deadline_s, None)
 
     def _woken_by(self, cancel: CancelToken | None) -> _WokenBy:
         return _WokenBy(cancel, self._notify)
