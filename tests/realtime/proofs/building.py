@@ -112,7 +112,7 @@ def check_nothing_was_left_out(outcome: Outcome) -> None:
     assert set(outcome.went) == {"playback 48000 2", "playback 44100 1", "capture 48000", "capture 16000"}
     for name, counted in outcome.went.items():
         refused = {"generation_mismatches", "shape_mismatches", "errors", "scrubbed_samples", "blocks", "peak"}
-        played = {"flushes", "starvations", "underruns", "idle_blocks", "yields", "yielded_blocks"} | {
+        played = {"flushes", "starvations", "underruns", "idle_blocks", "held_blocks", "yields", "yielded_blocks"} | {
             "ended", "moved", "resampled_blocks", "marks_passed", "marks_flushed", "marks_refused", "heard_s",
         }  # fmt: skip
         happens = played if "playback" in name else {"overruns", "activations", "active_blocks"}

@@ -111,6 +111,10 @@ def playback(samplerate: int, channels: int) -> dict[str, int]:
     mixer = Mixer(RATE, 2, undriven_s=3600.0)
     callback = PlaybackCallback(mixer, 1, samplerate, channels)
     driver = Driver(callback.address, callback.userdata, channels)
+    callback.fade_in()
+    callback.hold()
+    driver.play(2)  # on trial
+    callback.release()
     driver.play(2)  # idle
     formats = ((RATE, 2, "standard"), (24_000, 1, "linear"), (44_100, 3, "hq"))
     sources = [mixer.add_source(rate, count, 1 << 15, quality=quality) for rate, count, quality in formats]
