@@ -146,6 +146,20 @@ def test_vanished_device_is_replaced_by_the_default_one(bench: Bench) -> None:
     assert keeper.report().device == "first"
 
 
+def test_no_device_stands_in_where_only_the_one_asked_for_will_do(bench: Bench) -> None:
+    keeper = bench.keeper(device="second", stand_in=False, device_query_cooldown_s=0.0)
+    keeper.start()
+    first, second = bench.host.listed
+    bench.host.listed = (first,)
+    bench.callbacks[0].finished = True
+    wait_for(lambda: keeper.state is StreamState.LOST)
+    assert len(bench.host.streams) == 1
+    bench.host.listed = (first, second)
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+    assert keeper.report().device == "second"
+    assert {stream.request.device_id for stream in bench.host.streams} == {second.id}
+
+
 def test_device_asked_for_is_found_again_under_another_id(bench: Bench) -> None:
     keeper = bench.keeper(device=1)
     keeper.start()

@@ -120,6 +120,11 @@ class AudioSettings(Section):
         description="Whether a device that is not there at the start is waited for, instead of that being an error; "
         "what is to be said meanwhile is said when it comes.",
     )
+    output_stands_in: bool = Field(
+        default=False,
+        description="Whether the default output stands in for one that you have named and that is lost. Off, so that "
+        "what is whispered into an earpiece never comes out of a loudspeaker: it waits until the earpiece is back.",
+    )
     lead_in_ms: LeadIn = Field(
         default="auto",
         description="How long sound is held back while a device that sleeps in silence wakes up, so that it does not "

@@ -125,7 +125,7 @@ def open_player(config: Config) -> Player:
         resample_mode=audio.resample_mode,
         resample_quality=audio.resample_quality,
         prefer_stream_rate=audio.prefer_stream_rate,
-        policy=_policy(config),
+        policy=_policy(config, stand_in=audio.output_stands_in),
         sleep=_sleep_policy(config),
     )
 
@@ -162,7 +162,7 @@ def open_recorder(config: Config) -> Recorder:
     )
 
 
-def _policy(config: Config) -> LifecyclePolicy:
+def _policy(config: Config, *, stand_in: bool = True) -> LifecyclePolicy:
     audio = config.audio
     return LifecyclePolicy(
         device_query_cooldown_s=audio.device_query_cooldown_s,
@@ -170,6 +170,7 @@ def _policy(config: Config) -> LifecyclePolicy:
         slow_recreate_s=audio.slow_recreate_s,
         hung_recreate_s=audio.hung_recreate_s,
         wait_for_device=audio.wait_for_device,
+        stand_in=stand_in,
     )
 
 

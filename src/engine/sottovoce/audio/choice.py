@@ -86,7 +86,7 @@ class DeviceChoice:
         return (device,)
 
     def to_go_on_with(self) -> tuple[Device, ...]:
-        """The device that was asked for, if it is in the list, and the default one, best first.
+        """The device that was asked for, if it is in the list, and the default one where it may stand in, best first.
 
         While another stream of this process is open, the list cannot be renewed: it may show devices that are gone,
         and not those that have come.
@@ -100,6 +100,13 @@ class DeviceChoice:
             return (asked,)
         usable = [device for device in devices if device.channels(config.kind)]
         found = [device for device in usable if self.is_asked(device)]
+        if self._asked is not None and not config.policy.stand_in:
+            if not found:
+                raise DeviceNotFoundError(
+                    f"{config.kind} device {self._asked[0]!r} is not there, and no other may stand in for it",
+                    hint="connect it again",
+                )
+            return tuple(found)
         try:
             default = select_device(usable, None, config.kind)
         except DeviceNotFoundError as error:

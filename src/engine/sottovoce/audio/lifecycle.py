@@ -69,6 +69,8 @@ class LifecyclePolicy:
     failure_log_interval_s: float = 5.0
     #: Whether a stream that is started without its device waits for it; an error otherwise.
     wait_for_device: bool = False
+    #: Whether the default device stands in for one that was asked for by name and is lost; silence otherwise.
+    stand_in: bool = True
 
     def __post_init__(self) -> None:
         for key, least, most in _POLICY_LIMITS:
