@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -113,6 +114,27 @@ def test_journal_keeps_what_was_heard_of_each_thesis(tmp_path: Path) -> None:
     assert record.turns[0].outcome == "interrupted"
     assert {stage.name for stage in record.turns[0].stages} >= {"vad_end", "asr", "total"}
     assert [utterance.ignored for utterance in record.utterances] == ["", "nothing understood"]
+
+
+def test_journal_keeps_a_turn_that_outlasts_an_unanswered_question(tmp_path: Path) -> None:
+    with SessionStore(tmp_path / "sessions.db") as store:
+        session_id = store.start_session("live")
+        journal = Journal(store, session_id, started_ns=0)
+        for notice in (
+            notices.UtteranceHeard(QUESTION, 1, ""),
+            notices.ThesisAdded(FIRST),
+            notices.ThesisStarted(FIRST, 1_800_000_000),
+            notices.UtteranceHeard(replace(QUESTION, number=2, text="who pays"), 2, ""),
+            notices.TurnEnded(2, "no answer", "", TurnTimes(2, {})),
+            notices.ThesisSpoken(FIRST, 0.0, 1.5),
+            notices.TurnEnded(1, "spoken", "", TIMES),
+        ):
+            journal(notice)
+        store.end_session(session_id, "ended")
+        assert store.flush(10.0)
+        turns = store.session(session_id).turns
+    assert [turn.outcome for turn in turns] == ["spoken", "no answer"]
+    assert [thesis.status for thesis in turns[0].theses] == [ThesisStatus.HEARD]
 
 
 def test_clock_time_shows_hours_only_where_there_are_some() -> None:

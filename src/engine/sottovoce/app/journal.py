@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 
 from sottovoce.assistant import notices
@@ -11,6 +12,9 @@ from sottovoce.metrics.stages import Span, Stage
 from sottovoce.session import records
 from sottovoce.session.records import SpeakerKind, StageTime, ThesisChanged, ThesisStatus
 from sottovoce.session.store import SessionStore
+
+#: Turns that have ended of which is remembered what the narrator may still have to say something about.
+_REMEMBERED = 4
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Journal:
     started_ns: int
     _theses: dict[tuple[int, int], ThesisChanged] = field(default_factory=dict)
     _turns: dict[int, int] = field(default_factory=dict)  # by generation; speculation leaves gaps in those
+    _ended_last: deque[int] = field(default_factory=deque)
     _accepted: int = 0
 
     def __call__(self, notice: Notice) -> None:
@@ -95,9 +100,14 @@ class Journal:
             # a thesis that sounds is settled by the narrator's own word, which comes after the end of a cut turn
             if key[0] == ended and thesis.status is ThesisStatus.MADE:
                 self._put(replace(thesis, status=ThesisStatus.DROPPED))
-            if key[0] < ended:
-                del self._theses[key]
-        self._turns = {generation: turn for generation, turn in self._turns.items() if turn >= ended}
+        self._ended_last.append(notice.generation)
+        if len(self._ended_last) > _REMEMBERED:  # a turn may outlast later ones that found no answer
+            self._forget(self._ended_last.popleft())
+
+    def _forget(self, generation: int) -> None:
+        turn = self._turns.pop(generation)
+        for key in [key for key in self._theses if key[0] == turn]:
+            del self._theses[key]
 
     def _change(self, thesis: Thesis, status: ThesisStatus, **changed: float) -> None:
         known = self._theses.get((self._turns.get(thesis.generation, 0), thesis.number))

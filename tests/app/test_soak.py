@@ -1,0 +1,50 @@
+"""Two hours of conversation, many times faster than they would take: nothing grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sottovoce.app.journal import Journal
+from sottovoce.app.show import Screen
+from sottovoce.core.cancel import CancelToken
+from sottovoce.core.types import Mono
+from sottovoce.session.store import SessionStore
+from sottovoce.speech.asr.base import Transcript
+from tests.support.soak import Recognizer, findings, hold
+
+
+class Hoarder(Recognizer):
+    """Keeps what it has heard."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.hoard: list[Mono] = []
+
+    def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        self.hoard.append(audio.repeat(4))
+        return super().transcribe(audio, cancel)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_grows_in_two_hours_of_conversation(tmp_path: Path) -> None:
+    with SessionStore(tmp_path / "sessions.db") as store, Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        console = Console(file=nowhere, force_terminal=True, width=100)
+        with Screen(console, realtime=True, keep=False) as screen:
+            journal = Journal(store, store.start_session("soak"), time.monotonic_ns())
+            readings = hold(7200.0, (screen, journal))
+    assert readings[-1].turns > 500
+    assert findings(readings) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_growth_is_found() -> None:
+    found = findings(hold(1200.0, (), (Hoarder(1), Hoarder(2))))
+    assert any(finding.startswith("memory grew") for finding in found)
+    assert any(".hoard grew" in finding for finding in found)
