@@ -368,13 +368,16 @@ class Lifecycle:
             return self._recreate(reason, now_ns)
         self._lost_ns = now_ns
         self._reason = reason
-        return (*self._detach(), *self._lose(reason, now_ns))
+        # half the wait: with what opening takes, sound is back within a second
+        return (*self._detach(), *self._lose(reason, now_ns, soon_again=True))
 
-    def _lose(self, reason: str, now_ns: int) -> tuple[Command, ...]:
+    def _lose(self, reason: str, now_ns: int, *, soon_again: bool = False) -> tuple[Command, ...]:
         self.state = StreamState.LOST
         # 0.5, 1, 2, 3, 3 ... s: a sound server that is away for long uses up no minute's worth of recreates; a trial
         # takes seconds by itself
-        patience = 1 if self._stalled else min(2 ** max(0, self._failures - 1), 6)
+        patience = 1.0 if self._stalled else min(2.0 ** max(0, self._failures - 1), 6.0)
+        if soon_again and self._failures == 1:
+            patience = 0.5
         cooldown_s = self.policy.device_query_cooldown_s * patience
         self._failures += 1
         self._query_not_before_ns = now_ns + int(cooldown_s * _NS)
