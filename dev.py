@@ -2,7 +2,8 @@
 """Set up, run, test and check sottovoce from a clone, with nothing but Python and a C compiler.
 
     python3 dev.py demo [options]     install what the demo needs, and run it
-    python3 dev.py test [options]     install what the tests need, and run them (options go to pytest)
+    python3 dev.py test [options]     install what the tests need, and run them (options go to pytest; `-m slow` runs
+                                      those that take long, which are left out unless asked for)
     python3 dev.py check              linters, type checker, import contract, stubs, rules of the sources
     python3 dev.py bench CASE [...]   run a benchmark (`bench --list` names them)
     python3 dev.py clean              remove the virtual environment and what was built
