@@ -201,6 +201,11 @@ static sv_place place_of(const span *span, const run *run) {
     return place;
 }
 
+/* True if tiles put their columns where they belong, cut to what is wanted. */
+static int places_columns(const span *span) {
+    return span->kernels->stores_parts && span->stream->channels == 1 && !span->stream->plan.wide;
+}
+
 /* The runs that a tile takes columns from: `b` and `b2` of the group mirrored to that of `a` and `a2`, or none; `a2`
  * and `b2` of the tile's mate, or none. */
 typedef struct {
@@ -223,7 +228,7 @@ SV_INLINE void make_tile(const span *span, const sources *from, int64_t ahead, i
     tile.ahead_count = (int)ahead;
     tile.back_count = (int)back;
     tile.width = width;
-    const int places = span->kernels->stores_parts && channels == 1 && !plan->wide;
+    const int places = places_columns(span);
     tile.out = places ? span->out : NULL;
     tile.end = span->to - span->from;
     tile.stride = from->a->every * plan->outs;
@@ -295,15 +300,56 @@ SV_INLINE void make_shared_tiles(const span *span, const sources *from, int64_t 
 
 static int are_of_same_periods(const run *a, const run *b) { return a->first == b->first && a->count == b->count; }
 
+/* Both of two neighbouring groups and those that mirror them, of few columns, in one pair of tiles, or 0 if it cannot be.
+ * Where the span begins or ends in one of the two, the other's column beyond it is made, too, and not stored. */
+static int make_placed_pair(const span *span, uint32_t g, int64_t most) {
+    const sv_plan *plan = &span->stream->plan;
+    const sv_group *a = &plan->group[g], *b = &plan->group[plan->groups - 2 - g];
+    const int64_t first = span->from_period + (a[1].start + a[1].high < span->from_rest);
+    const int64_t back_first = span->from_period + (b[1].start + b[1].high < span->from_rest);
+    const int64_t count = span->last_period - (a->start + a->low > span->last_rest) - first + 1;
+    const int64_t back_count = span->last_period - (b->start + b->low > span->last_rest) - back_first + 1;
+    if (count <= 0 || back_count <= 0 || count + back_count > most || llabs(count - back_count) > 1) return 0;
+    const size_t rows = plan->half * 2;
+    const float *buffer = (const float *)span->stream->buffer;
+    const int64_t start = first * plan->outs - span->from, back_start = back_first * plan->outs - span->from;
+    const sv_tile tile = {
+        .panel = (const float *)plan->table + g * rows * SV_LANES,
+        .second = (const float *)plan->table + (g + 1) * rows * SV_LANES,
+        .half = plan->half,
+        .lag = (size_t)(a[1].input - a[0].input),
+        .ahead = buffer + (first * plan->ins + a[0].input - span->stream->first),
+        .back = buffer + (back_first * plan->ins + b[1].input - span->stream->first),
+        .step = 1,
+        .column = plan->ins,
+        .ahead_count = (int)count,
+        .back_count = (int)back_count,
+        .width = 1,
+        .out = span->out,
+        .end = span->to - span->from,
+        .stride = plan->outs,
+        .place = {{start + a[0].start, a[0].low, 0},
+                  {back_start + b[1].start, b[1].low, 1},
+                  {start + a[1].start, a[1].low, 0},
+                  {back_start + b[0].start, b[0].low, 1}},
+    };
+    span->kernels->pair(&tile, NULL);
+    return 1;
+}
+
 static void make_groups(const span *span, uint32_t channel, int width) {
     const sv_plan *plan = &span->stream->plan;
     const int64_t most = (plan->wide ? span->kernels->columns_wide : span->kernels->columns) / width;
     const uint32_t mirrored = plan->groups - plan->panels; /* so many panels serve twice */
-    const int in_pairs = span->kernels->pair != NULL && !plan->wide;
+    const int in_pairs = span->kernels->pair != NULL && !plan->wide, places = places_columns(span);
     uint32_t g = 0;
     while (g < mirrored) {
         const uint32_t panels = in_pairs && g + 1 < mirrored ? 2 : 1, mate = plan->groups - 1 - g;
         run a[2], b[2];
+        if (places && panels == 2 && make_placed_pair(span, g, most / 2)) {
+            g += 2;
+            continue;
+        }
         for (uint32_t i = 0; i < panels; i++) {
             a[i] = run_of(span, &plan->group[g + i]);
             b[i] = run_of(span, &plan->group[mate - i]);

@@ -27,7 +27,7 @@ SV_INLINE void put(const sv_tile *tile, int which, int column, __m512 lanes) {
     const sv_place *place = &tile->place[which];
     const int64_t at = place->start + column * tile->stride, room = tile->end - at;
     const int64_t low = -at > place->low ? -at : place->low, beyond = room < SV_LANES ? SV_LANES - room : 0;
-    const __mmask16 wanted = (__mmask16)((0xffffu << low) & (0xffffu >> beyond));
+    const __mmask16 wanted = (__mmask16)((0xffffull << low) & (0xffffull >> beyond));
     const __m512 frames = _mm512_permutexvar_ps(_mm512_loadu_si512(orders[place->reversed]), lanes);
     _mm512_mask_storeu_ps((float *)((uintptr_t)tile->out + (uintptr_t)at * sizeof(float)), wanted, frames);
 }

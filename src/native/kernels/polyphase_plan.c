@@ -135,6 +135,11 @@ static void measure_groups(sv_plan *plan) {
         plan->before = largest(plan->before, last_input(plan, first + group->high) - lowest);
         plan->after = largest(plan->after, lowest + rows - 1 - last_input(plan, first + group->low));
     }
+    if (plan->groups == plan->panels) return;
+    /* A column that only the other of two neighbouring groups is asked for is a group's outputs further out. */
+    const int64_t further = SV_LANES * (int64_t)plan->down / plan->up + 1;
+    plan->before += further;
+    plan->after += further;
 }
 
 /* Panels are [row][lane], the first half from the first input inward, the second from the last input inward. */
