@@ -111,10 +111,13 @@ const sv_polyphase_kernels *sv_polyphase_active(void);
 /* Loops over constants, so that arrays of vectors become registers. */
 #if defined(__clang__)
 #define SV_UNROLL _Pragma("clang loop unroll(full)")
+#define SV_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #elif defined(__GNUC__)
 #define SV_UNROLL _Pragma("GCC unroll 32")
+#define SV_UNROLL_TWICE _Pragma("GCC unroll 2")
 #else
 #define SV_UNROLL
+#define SV_UNROLL_TWICE
 #endif
 
 #endif

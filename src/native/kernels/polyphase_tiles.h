@@ -45,6 +45,14 @@ SV_INLINE void NAME(half)(const sv_tile *tile, const int n, const int m, const i
     const ptrdiff_t step = tile->step, column = tile->column, last = ((ptrdiff_t)tile->half * 2 - 1) * step;
     const REAL *h = (const REAL *)tile->panel, *h2 = h + tile->half * SV_LANES, *const end = h2;
     const REAL *a = (const REAL *)tile->ahead, *a2 = a + last, *b = m ? (const REAL *)tile->back : a, *b2 = b - last;
+    if (m == 0 && which != 2) {
+        const ptrdiff_t inward = which ? -step : step;
+        const REAL *rows = which ? h2 : h, *x = which ? a2 : a;
+        SV_UNROLL_TWICE
+        for (size_t i = tile->half; i > 0; i--, rows += SV_LANES, x += inward)
+            NAME(row)(rows, x, x, column, n, 0, width, which ? sum2 : sum);
+        return;
+    }
     for (; h != end; h += SV_LANES, h2 += SV_LANES, a += step, a2 -= step, b -= step, b2 += step) {
         if (which != 1) NAME(row)(h, a, b, column, n, m, width, sum);
         if (which != 0) NAME(row)(h2, a2, b2, column, n, m, width, sum2);
