@@ -54,14 +54,13 @@ class OverheardSynthesizer:
 
 
 def expected(synthesizer: OverheardSynthesizer) -> Mono:
-    """The theses with the pauses between, at the rate of the card."""
+    """The theses with the pauses between, in one piece, at the rate of the card."""
     resampler = Resampler(synthesizer.samplerate, RATE)
     pause = np.zeros(s_to_frames(PAUSE_S, synthesizer.samplerate), np.float32)
     pieces: list[Mono] = []
     for number, text in enumerate(THESES):
-        speech = np.concatenate([*([pause] if number else []), *synthesizer.spoken[text]])
-        pieces += [resampler.process(speech), resampler.flush()]
-    return np.concatenate(pieces)
+        pieces += [*([pause] if number else []), *synthesizer.spoken[text]]
+    return np.concatenate([resampler.process(np.concatenate(pieces)), resampler.flush()])
 
 
 def test_theses_are_in_the_ear_whole_and_without_a_gap(sound_card: SoundCard) -> None:
