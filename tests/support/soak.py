@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rich.cells import cached_cell_len
 
 from sottovoce.assistant import notices
 from sottovoce.assistant.notices import Notice
@@ -285,6 +286,7 @@ def findings(readings: Sequence[Reading]) -> list[str]:
 
 
 def _look(clock: SoundClock, turns: int, *roots: object) -> Reading:
+    cached_cell_len.cache_clear()  # widths of the last 4096 texts: bounded, but not full after a tenth
     gc.collect()
     sizes: dict[str, int] = {}
     seen: set[int] = set()

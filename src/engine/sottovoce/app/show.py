@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sottovoce.app.view import IgnoredUtterance, SessionView, ThesisView, TurnView
 from sottovoce.assistant.messages import Utterance
-from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
+from sottovoce.assistant.notices import BackendChanged, BackendFailed, Began, Decided, Notice, StageReached
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
 from sottovoce.metrics.stages import Span, TurnTimes
@@ -27,6 +27,8 @@ STAGE_NAMES: tuple[tuple[Span, str], ...] = (
     (Span.TTS_FIRST_AUDIO, "voice"),
     (Span.FIRST_SAMPLE, "sample"),
 )
+
+_NOT_SHOWN = (Began, Decided, StageReached)
 
 _STYLES = {"speaking": "bold cyan", "waiting": "dim", "cut": "yellow", "failed": "red", "dropped": "dim"}
 _GLYPHS = {"speaking": ("▶", ">"), "cut": ("✂", "/"), "failed": ("✗", "x"), "dropped": ("·", "-")}
@@ -68,7 +70,8 @@ class Screen:
         self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
 
     def __call__(self, notice: Notice) -> None:
-        self._queue.put(notice)
+        if not isinstance(notice, _NOT_SHOWN):
+            self._queue.put(notice)
 
     def __enter__(self) -> Screen:
         if self._live:
@@ -87,18 +90,24 @@ class Screen:
     def _run(self) -> None:
         self._redraw()
         while (notice := self._queue.get()) is not None:
-            settled = self.view.apply(notice)
-            if self._quiet:
-                continue
-            if isinstance(notice, BackendFailed):
-                self._console.print(Text(f"{notice.backend}: {notice.message}", style="red"), soft_wrap=True)
-            if isinstance(notice, BackendChanged):
-                self._console.print(Text(f"{notice.backend} answers from now on", style="yellow"), soft_wrap=True)
-            if isinstance(settled, TurnView):
-                self._console.print(self._turn(settled))
-            elif isinstance(settled, IgnoredUtterance):
-                self._console.print(self._ignored(settled))
+            # all that lies ready before one picture: a slow terminal is not to fall behind
+            while notice is not None:
+                self._take(notice)
+                notice = self._queue.get(timeout_s=0.0)
             self._redraw()
+
+    def _take(self, notice: Notice) -> None:
+        settled = self.view.apply(notice)
+        if self._quiet:
+            return
+        if isinstance(notice, BackendFailed):
+            self._console.print(Text(f"{notice.backend}: {notice.message}", style="red"), soft_wrap=True)
+        if isinstance(notice, BackendChanged):
+            self._console.print(Text(f"{notice.backend} answers from now on", style="yellow"), soft_wrap=True)
+        if isinstance(settled, TurnView):
+            self._console.print(self._turn(settled))
+        elif isinstance(settled, IgnoredUtterance):
+            self._console.print(self._ignored(settled))
 
     def _redraw(self) -> None:
         if self._live:
