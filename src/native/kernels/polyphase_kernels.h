@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
     const void *panel;
     size_t half;
+    size_t edge;       /* rows of each half, the outermost, that are zero in their inner eight lanes */
     const void *ahead;
     const void *back;
     ptrdiff_t step;    /* samples from one input frame to the next, in the walk of `ahead` */

@@ -128,6 +128,7 @@ SV_INLINE void make_tile(const span *span, const sources *from, int64_t ahead, i
     sv_tile tile;
     tile.panel = panel_of(span, from->a);
     tile.half = plan->half;
+    tile.edge = plan->edge;
     tile.ahead = samples_of(span, from->a, channel);
     tile.back = back ? samples_of(span, from->b, channel) : NULL;
     tile.step = from->a->group->mirrored ? -channels : channels;
@@ -220,10 +221,11 @@ static int make_placed_pair(const span *span, uint32_t g, int64_t most) {
     const size_t rows = plan->half * 2;
     const float *buffer = (const float *)span->buffer;
     const int64_t start = first * plan->outs - span->from, back_start = back_first * plan->outs - span->from;
-    const sv_tile tile = {
+    const sv_tile tile = { /* every field: zeroing the others takes 45 ns */
         .panel = (const float *)plan->table + g * rows * SV_LANES,
         .second = (const float *)plan->table + (g + 1) * rows * SV_LANES,
         .half = plan->half,
+        .edge = plan->edge,
         .lag = (size_t)(a[1].input - a[0].input),
         .ahead = buffer + (first * plan->ins + a[0].input - span->first),
         .back = buffer + (back_first * plan->ins + b[1].input - span->first),

@@ -95,6 +95,8 @@ static void store(const sv_plan *plan, size_t at, double value) {
     ((double *)plan->table)[at] = ldexp(nearbyint(ldexp(part, 29)), exponent - 29);
 }
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The least multiple of `up` that fills whole groups, or `up` itself if it is long enough to waste little. */
@@ -169,6 +171,18 @@ static int fill_panels(sv_plan *plan, const sv_prototype *prototype) {
     return 0;
 }
 
+/* In the first rows the first outputs only have taps, in the last ones the last outputs. */
+static size_t edge_of(const sv_plan *plan) {
+    const int64_t rows = (int64_t)plan->half * 2;
+    int64_t edge = (int64_t)plan->half;
+    for (uint32_t g = 0; g < plan->panels; g++) {
+        const int64_t middle = plan->group[g].start - plan->lead + SV_LANES / 2, input = plan->group[g].input;
+        edge = least(edge, first_input(plan, middle) - input);
+        edge = least(edge, input + rows - 1 - last_input(plan, middle - 1));
+    }
+    return (size_t)edge;
+}
+
 static int make_panels(sv_plan *plan, const sv_prototype *prototype) {
     plan->outs = period_of(plan->up);
     plan->ins = (uint32_t)((uint64_t)plan->outs / plan->up * plan->down);
@@ -187,6 +201,7 @@ static int make_panels(sv_plan *plan, const sv_prototype *prototype) {
     if (plan->group == NULL) return -1;
     place_groups(plan);
     measure_groups(plan);
+    plan->edge = edge_of(plan);
     plan->bytes = plan->panels * plan->half * 2 * SV_LANES * item;
     plan->table = sv_new_aligned(plan->bytes);
     return plan->table == NULL ? -1 : fill_panels(plan, prototype);

@@ -26,6 +26,7 @@ typedef struct {
     uint32_t outs, ins;      /* frames of a period */
     int64_t lead;            /* the grid of groups begins so many frames before output 0 */
     size_t half;             /* rows of a half panel */
+    size_t edge;             /* the outermost of them that are zero in the eight lanes further in, in all panels */
     sv_group *group;
 
     /* interpolated */

@@ -46,16 +46,33 @@ SV_INLINE void NAME(half)(const sv_tile *tile, const int n, const int m, const i
     const REAL *h = (const REAL *)tile->panel, *h2 = h + tile->half * SV_LANES, *const end = h2;
     const REAL *a = (const REAL *)tile->ahead, *a2 = a + last, *b = m ? (const REAL *)tile->back : a, *b2 = b - last;
     if (m == 0 && which != 2) {
-        const ptrdiff_t inward = which ? -step : step;
-        const REAL *rows = which ? h2 : h, *x = which ? a2 : a;
+        const ptrdiff_t inward = which ? -step : step, edge = NAME(PARTS) == 2 ? (ptrdiff_t)tile->edge : 0;
+        const REAL *rows = (which ? h2 : h) + edge * SV_LANES, *x = (which ? a2 : a) + edge * inward;
         SV_UNROLL_TWICE
-        for (size_t i = tile->half; i > 0; i--, rows += SV_LANES, x += inward)
+        for (size_t i = tile->half - (size_t)edge; i > 0; i--, rows += SV_LANES, x += inward)
             NAME(row)(rows, x, x, column, n, 0, width, which ? sum2 : sum);
         return;
     }
     for (; h != end; h += SV_LANES, h2 += SV_LANES, a += step, a2 -= step, b -= step, b2 += step) {
         if (which != 1) NAME(row)(h, a, b, column, n, m, width, sum);
         if (which != 0) NAME(row)(h2, a2, b2, column, n, m, width, sum2);
+    }
+}
+
+/* The outermost rows, in each of which one vector of two is zero, of both halves at once. */
+SV_INLINE void NAME(edges)(const sv_tile *tile, const int n, const int width, VECTOR (*sum)[SV_LANES / PER_VECTOR],
+                           VECTOR (*sum2)[SV_LANES / PER_VECTOR]) {
+    const ptrdiff_t step = tile->step, last = ((ptrdiff_t)tile->half * 2 - 1) * step;
+    const REAL *h = (const REAL *)tile->panel, *h2 = h + tile->half * SV_LANES + PER_VECTOR;
+    const REAL *a = (const REAL *)tile->ahead, *a2 = a + last;
+    for (size_t i = tile->edge; i > 0; i--, h += SV_LANES, h2 += SV_LANES, a += step, a2 -= step) {
+        const VECTOR row = LOAD(h), row2 = LOAD(h2);
+        SV_UNROLL
+        for (int k = 0; k < n * width; k++) {
+            const ptrdiff_t at = (k / width) * tile->column + k % width;
+            sum[k][0] = FMA(row, SPREAD(a[at]), sum[k][0]);
+            sum2[k][NAME(PARTS) - 1] = FMA(row2, SPREAD(a2[at]), sum2[k][NAME(PARTS) - 1]);
+        }
     }
 }
 
@@ -71,6 +88,7 @@ SV_INLINE void NAME(tile_of)(const sv_tile *tile, float *out, const int n, const
     if (2 * columns * NAME(PARTS) <= ACCUMULATORS) {
         NAME(half)(tile, n, m, width, 2, sum, sum2);
     } else {
+        if (NAME(PARTS) == 2 && m == 0) NAME(edges)(tile, n, width, sum, sum2);
         NAME(half)(tile, n, m, width, 0, sum, sum2);
         NAME(half)(tile, n, m, width, 1, sum, sum2);
     }
