@@ -30,9 +30,9 @@ class Result:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of its own, and no settings in the environment."""
+    """A home folder of its own, and neither settings nor the size of a terminal in the environment."""
     for name in [*os.environ]:
-        if name.startswith(ENV_PREFIX) or name in ENV_ALIASES:
+        if name.startswith(ENV_PREFIX) or name in ENV_ALIASES or name in ("COLUMNS", "LINES"):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     folder.mkdir()
