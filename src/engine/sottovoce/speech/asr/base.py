@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.types import Mono
@@ -60,4 +60,40 @@ class Recognizer(Protocol):
 
     def close(self) -> None:
         """Release everything; idempotent."""
+        ...
+
+
+class RecognizerStream(Protocol):
+    """One segment, recognised while it is still being spoken. Fed by one thread; closed from any."""
+
+    def feed(self, audio: Mono) -> None:
+        """Take the next piece (shape (frames,), float32, [-1, 1]); never waits for the recogniser."""
+        ...
+
+    def finish(self, cancel: CancelToken) -> Transcript:
+        """No more will come: wait for the final transcript.
+
+        Cancelled, it returns early with whatever text it has. Failure, now or since the beginning, raises BackendError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up whatever is still under way; idempotent, and also called after :meth:`finish`."""
+        ...
+
+
+@runtime_checkable
+class StreamingRecognizer(Recognizer, Protocol):
+    """A recogniser that also gives partial transcripts."""
+
+    def listen(self, heard: Callable[[Transcript], None]) -> RecognizerStream:
+        """Begin a segment.
+
+        Parameters
+        ----------
+        heard : callable
+            Told, from any thread and each time it changes, what the segment says so far: the whole text, not what is
+            new of it. Must not block. Never called after :meth:`RecognizerStream.finish` has returned, or after
+            :meth:`RecognizerStream.close`.
+        """
         ...
