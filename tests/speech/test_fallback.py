@@ -235,7 +235,7 @@ class Ear:
 
     def close(self) -> None: ...
 
-    def adapt(self, phrases: Sequence[str]) -> None:
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
         self.expected = phrases
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:

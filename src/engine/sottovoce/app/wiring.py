@@ -28,6 +28,7 @@ from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
+from sottovoce.speech.notes.vocabulary import vocabulary
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import NotEnrolled
 from sottovoce.speech.tts.base import Synthesizer
@@ -101,8 +102,8 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         generator, thinking_health = open_thinking(config, index if path is not None else None)
         stack.callback(generator.close)
         generator.warm()
-        questions = index.questions()
-        hearing = [pool.submit(_warm_recognizer, recognizer, questions) for recognizer in recognizers]
+        questions, names = index.questions(), vocabulary(notes.notes)
+        hearing = [pool.submit(_warm_recognizer, recognizer, questions, names) for recognizer in recognizers]
         for future in hearing:
             future.result()
         say("recogniser")
@@ -257,6 +258,6 @@ def _warm(backend: Synthesizer, name: str, say: Callable[[str], None]) -> None:
     say(name)
 
 
-def _warm_recognizer(recognizer: Recognizer, questions: tuple[str, ...]) -> None:
+def _warm_recognizer(recognizer: Recognizer, questions: tuple[str, ...], names: tuple[str, ...]) -> None:
     recognizer.warm()
-    recognizer.adapt(questions)
+    recognizer.adapt(questions, names)

@@ -47,8 +47,16 @@ class Recognizer(Protocol):
         """Load everything that the first call would load; idempotent."""
         ...
 
-    def adapt(self, phrases: Sequence[str]) -> None:
-        """Expect these phrases (the questions of the notes); a backend that cannot use them ignores them."""
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Expect what the notes hold, in place of what was expected before; a backend ignores what it cannot use.
+
+        Parameters
+        ----------
+        phrases : sequence of str
+            Their questions and titles.
+        words : sequence of str
+            Their names, abbreviations and numbers, the most frequent first.
+        """
         ...
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:

@@ -37,6 +37,9 @@ SILENCE = 1e-4
 #: Characters of the hint; the models read the last 224 tokens of it.
 MAX_HINT_CHARS = 600
 
+#: Words of the notes among them; the rest is for questions.
+MAX_HINT_WORDS = 20
+
 #: Models whose names begin so answer word by word, others (whisper-1, and those of other servers) at the end.
 STREAMED = "gpt-"
 
@@ -74,10 +77,10 @@ class OpenAIRecognizer:
         """Open a connection; see :meth:`Connection.warm`."""
         self._connection.warm()
 
-    def adapt(self, phrases: Sequence[str]) -> None:
-        """Send these phrases as a hint, as many as are read."""
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Send these as a hint, as many as are read: the words first, since a service that reads less drops the first."""
         hint = ""
-        for phrase in phrases:
+        for phrase in (*(f"{word}," for word in words[:MAX_HINT_WORDS]), *phrases):
             if len(hint) + len(phrase) > MAX_HINT_CHARS:
                 break
             hint += f"{phrase} "

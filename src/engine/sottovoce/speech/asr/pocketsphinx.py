@@ -130,8 +130,8 @@ class PocketsphinxRecognizer:
         with self._lock:
             self._loaded()
 
-    def adapt(self, phrases: Sequence[str]) -> None:
-        """Expect these phrases; earlier ones are forgotten.
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Expect these phrases; earlier ones are forgotten. Words are not used: only where they stand makes them likely.
 
         A word that the dictionary lacks is pronounced by espeak-ng where that is installed, and left out otherwise.
         """

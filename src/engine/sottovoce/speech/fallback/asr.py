@@ -47,10 +47,10 @@ class FallbackRecognizer:
         """Warm all of them, so that the next one answers as fast as the first would have."""
         self.health.warm(tuple(self._recognizers.values()))
 
-    def adapt(self, phrases: Sequence[str]) -> None:
-        """Let all of them expect these phrases."""
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Let all of them expect these."""
         for recognizer in self._recognizers.values():
-            recognizer.adapt(phrases)
+            recognizer.adapt(phrases, words)
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
         """The transcript of the first recogniser that does not fail; if all do, the error of the last."""
