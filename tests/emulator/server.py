@@ -114,6 +114,8 @@ class Emulator:
         Theses by question; a question that holds none of the keys has no answer, or ``otherwise``.
     hear : callable
         Text of a recording, from its samples and its samplerate.
+    counts, cached_tokens : bool, int
+        Whether the services say how many tokens they have counted, and how many of those sent were cached.
     requests : list of Request
         All that were made, oldest first.
     """
@@ -125,6 +127,8 @@ class Emulator:
         self.otherwise = otherwise
         self.handshake_s = handshake_s
         self.hear: Callable[[Any, int], str] = lambda samples, samplerate: "what time is it"
+        self.counts = True
+        self.cached_tokens = 0
         self.requests: list[Request] = []
         self._scripts: dict[str, deque[Does]] = defaultdict(deque)
         self._changed = threading.Condition()

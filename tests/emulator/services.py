@@ -72,6 +72,8 @@ def _chat(emulator: Emulator, request: Request) -> Answer:
         for word in _words(emulator.theses(asked)):
             yield chunk({"content": word})
         yield chunk({}, "stop")
+        if emulator.counts and body.get("stream_options", {}).get("include_usage"):
+            yield _event(_chat_usage(emulator, body, emulator.theses(asked)))
         yield b"data: [DONE]\n\n"
 
     return _stream(items(), _event({"error": {"message": "quoting something private", "type": "server_error"}}))
@@ -84,7 +86,8 @@ def _gemini(emulator: Emulator, request: Request) -> Answer:
         candidate: dict[str, Any] = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0}
         if finish is not None:
             candidate["finishReason"] = finish
-        return _event({"candidates": [candidate], "modelVersion": "emulated"})
+        counted = {"usageMetadata": _gemini_usage(emulator, request, asked)} if finish and emulator.counts else {}
+        return _event({"candidates": [candidate], "modelVersion": "emulated", **counted})
 
     def items() -> Iterator[bytes]:
         for word in _words(emulator.theses(asked)):
@@ -107,7 +110,10 @@ def _transcription(emulator: Emulator, request: Request) -> Answer:
     def items() -> Iterator[bytes]:
         for word in re.findall(r"\S+\s*", text):
             yield _event({"type": "transcript.text.delta", "delta": word})
-        yield _event({"type": "transcript.text.done", "text": text})
+        done: dict[str, Any] = {"type": "transcript.text.done", "text": text}
+        if emulator.counts:
+            done["usage"] = _transcription_usage(len(samples) / samplerate, text)
+        yield _event(done)
         yield b"data: [DONE]\n\n"
 
     return _stream(items(), _event({"error": {"message": "quoting something private", "type": "server_error"}}))
@@ -122,6 +128,37 @@ def _speech(emulator: Emulator, request: Request) -> Answer:
     pcm = (tone * np.iinfo(np.int16).max).astype("<i2").tobytes()
     size = int(2 * SPEECH_RATE * CHUNK_S)
     return Answer("audio/pcm", (pcm[at : at + size] for at in range(0, len(pcm), size)))
+
+
+def _chat_usage(emulator: Emulator, body: Any, theses: tuple[str, ...]) -> dict[str, Any]:
+    """A last event that counts tokens: a word is one."""
+    sent = sum(len(str(message["content"]).split()) for message in body["messages"])
+    usage = {
+        "prompt_tokens": sent,
+        "completion_tokens": len(_words(theses)),
+        "total_tokens": sent + len(_words(theses)),
+    }
+    usage["prompt_tokens_details"] = {"cached_tokens": min(sent, emulator.cached_tokens)}  # type: ignore[assignment]
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+    return {**head, "choices": [], "usage": usage}
+
+
+def _gemini_usage(emulator: Emulator, request: Request, asked: str) -> dict[str, int]:
+    body = request.json
+    parts = [*body["contents"][-1]["parts"], *body.get("systemInstruction", {}).get("parts", [])]
+    sent = sum(len(str(part["text"]).split()) for part in parts)
+    answered = len(_words(emulator.theses(asked)))
+    counted = {"promptTokenCount": sent, "candidatesTokenCount": answered, "totalTokenCount": sent + answered}
+    return counted | {"cachedContentTokenCount": min(sent, emulator.cached_tokens)}
+
+
+def _transcription_usage(seconds: float, text: str) -> dict[str, Any]:
+    """Ten tokens a second of sound."""
+    sound, words = round(10 * seconds), len(text.split())
+    details = {"audio_tokens": sound, "text_tokens": 0}
+    return {"type": "tokens", "input_tokens": sound, "output_tokens": words, "total_tokens": sound + words} | {
+        "input_token_details": details
+    }
 
 
 def _model(emulator: Emulator, request: Request) -> Answer:

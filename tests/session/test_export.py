@@ -63,7 +63,7 @@ def test_markdown_shows_theses_under_their_question() -> None:
 
 def test_json_has_the_documented_shape() -> None:
     shape = json.loads(to_json(session()))
-    assert list(shape) == ["format", "session", "utterances", "turns", "events"]
+    assert list(shape) == ["format", "session", "utterances", "turns", "spending", "events"]
     assert shape["format"] == 1
     assert shape["session"] == {
         "id": 7,
@@ -74,6 +74,14 @@ def test_json_has_the_documented_shape() -> None:
         "notes": "talk/",
         "transcripts": "keep",
         "settings": {"speed": 1.35},
+        "cost": {
+            "calls": 0,
+            "nano_usd": 0,
+            "unpriced": 0,
+            "estimated": 0,
+            "wasted_calls": 0,
+            "wasted_nano_usd": 0,
+        },
     }
     assert shape["utterances"][0] == {
         "number": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from sottovoce.speech.llm._prompt import (
     MAX_CONTEXT_LINES,
-    MAX_NOTE_CHARS,
+    MAX_NOTES_TOKENS,
     MAX_QUESTION_CHARS,
+    Form,
     SourcedLines,
     asked,
     make_prompt,
@@ -20,6 +22,7 @@ from sottovoce.speech.llm._prompt import (
 from sottovoce.speech.llm.base import Delta, Question
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Note
+from sottovoce.speech.usage import tokens_of
 
 
 @pytest.fixture
@@ -66,15 +69,34 @@ def test_mark_of_no_note_names_the_model(mark: str) -> None:
     assert theses(read([f"{mark} In June"])) == [("In June", "the model")]
 
 
-@pytest.mark.parametrize("text", ["[sic] so be it", "[1 June is the day", "[", "[1", "a [1] b", "[123456789012345] x"])
+@pytest.mark.parametrize(
+    "text", ["[sic] so be it", "[1 June is the day", "[", "[1", "array[1] b", "[123456789012345] x"]
+)
 def test_bracket_that_is_no_mark_is_left_alone(text: str) -> None:
     assert theses(read([text])) == [(text, "the model")]
 
 
+@pytest.mark.parametrize(
+    ("line", "thesis", "source"),
+    [
+        ("On the third of June [2]", "On the third of June", "two"),
+        ("On the third [2] of June.", "On the third of June.", "two"),
+        ("[1] In June [2]", "In June", "one"),
+        ("In June [1], in Europe [2].", "In June, in Europe.", "one"),
+        ("[Note 2] In June", "In June", "two"),
+        ("[Заметка 1]: В июне", "В июне", "one"),
+        ("In June [7]", "In June", "the model"),
+        ("[1][2] In June", "In June", "one"),
+    ],
+)
+def test_mark_in_whatever_place_and_form_is_not_read_aloud(line: str, thesis: str, source: str) -> None:
+    assert theses(read([line])) == theses(read([*line])) == [(thesis, source)]
+
+
 def test_words_are_given_as_they_come_and_their_source_is_known_from_the_first() -> None:
     reader = SourcedLines(("one",), "the model", 3)
-    assert list(reader.feed("[")) == list(reader.feed("1")) == []
-    assert [delta for piece in ("]", " In", " June") for delta in reader.feed(piece)] == [
+    assert [list(reader.feed(piece)) for piece in ("[", "1", "]")] == [[], [], []]
+    assert [delta for piece in (" In", " June") for delta in reader.feed(piece)] == [
         Delta("In", "one"),
         Delta(" June", "one"),
     ]
@@ -94,9 +116,9 @@ def test_lines_beyond_those_wanted_are_left_out_and_empty_ones_do_not_count() ->
 
 
 @given(
-    st.lists(st.sampled_from(["[1]", "[2] ", "[", "]", "1", "\n", " ", "June", "- ", "[0]x"]), max_size=12).map(
-        "".join
-    ),
+    st.lists(
+        st.sampled_from(["[1]", "[2] ", "[", "]", "1", "\n", " ", "June", "- ", "[0]x", "[Note 2]:", "."]), max_size=12
+    ).map("".join),
     st.lists(st.integers(1, 4), max_size=60),
 )
 def test_how_an_answer_is_cut_into_pieces_changes_nothing(text: str, sizes: list[int]) -> None:
@@ -116,7 +138,35 @@ def test_prompt_holds_the_fitting_notes_the_dialogue_and_the_question(index: Not
     assert "Note [1]: When do we launch?\n- On the third of June" in prompt.user
     assert prompt.user.count("line ") == MAX_CONTEXT_LINES
     assert prompt.user.endswith("Question: when do we launch")
-    assert len(prompt.user) < MAX_NOTE_CHARS + 1000
+    assert tokens_of(prompt.user) < MAX_NOTES_TOKENS + 200
+
+
+def test_notes_take_no_more_than_their_tokens_and_the_passage_about_the_question_is_in_them() -> None:
+    filler = tuple(f"Something else that was written down as number {number}" for number in range(300))
+    long = Note("Rocket", (), (*filler, "The rocket launches from a platform at sea", *filler), Path("deep.md"), 1)
+    short = Note("Launch of the rocket", (), ("On the third of June",), Path("plan.md"), 1)
+    with closing(NotesIndex([long, short])) as made:
+        prompt = make_prompt(Question("where does the rocket launch from at sea", "en", 3), made)
+    notes = prompt.user.rpartition("Question:")[0]
+    assert tokens_of(notes) <= MAX_NOTES_TOKENS + 30  # titles
+    assert "platform at sea" in notes
+    assert "On the third of June" in notes
+    assert len(prompt.sources) == 2
+
+
+def test_point_that_is_longer_than_all_that_may_be_sent_is_cut() -> None:
+    with closing(NotesIndex([Note("Запуск ракеты", (), ("ракета летит " * 2000,), Path("a.md"), 1)])) as made:
+        prompt = make_prompt(Question("когда запуск ракеты", "ru", 3), made)
+    assert "ракета летит" in prompt.user
+    assert tokens_of(prompt.user) <= MAX_NOTES_TOKENS + 100
+
+
+@pytest.mark.parametrize(("form", "words"), [("theses", "key points"), ("answer", "in the first person")])
+def test_form_of_the_answer_is_asked_for(form: Form, words: str) -> None:
+    system = make_prompt(Question("why", "en", 3), None, form).system
+    assert words in system
+    assert "at most 3" in system
+    assert "a line" in system
 
 
 def test_notes_that_do_not_fit_are_not_sent(index: NotesIndex) -> None:

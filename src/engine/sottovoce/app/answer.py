@@ -98,7 +98,7 @@ def _answer(app: AppContext, backends: Backends, file: Path, target: Path, as_js
     from sottovoce.app.inputs import FileInput
     from sottovoce.app.sessions import kept_session, running, wait_until_done
     from sottovoce.app.show import Screen, clock_time
-    from sottovoce.app.wiring import EAR_SAMPLERATE, make_pipeline
+    from sottovoce.app.wiring import EAR_SAMPLERATE, first_generator, make_pipeline
     from sottovoce.audio.files import AudioFile
     from sottovoce.audio.player import Player
     from sottovoce.audio.wav import WavOutput
@@ -108,7 +108,7 @@ def _answer(app: AppContext, backends: Backends, file: Path, target: Path, as_js
         if not as_json:
             app.console.print(Text.assemble((str(file), "bold"), f"  {clock_time(audio.duration_s)}"), soft_wrap=True)
         player = Player(samplerate, 1, output=WavOutput(target, paced=False))
-        screen = Screen(app.console, realtime=False, quiet=as_json)
+        screen = Screen(app.console, realtime=False, quiet=as_json, generator=first_generator(app.config))
         with (
             _progress(app, audio, as_json) as follow,
             kept_session(app, "answer", str(app.config.notes.path or "")) as kept,
@@ -122,6 +122,7 @@ def _answer(app: AppContext, backends: Backends, file: Path, target: Path, as_js
                 voice,
                 (screen, follow, *kept.observers),
                 lossless=True,
+                purse=kept.purse,
             )
             with screen, running(app, pipeline):
                 wait_until_done(pipeline)
@@ -171,18 +172,24 @@ class _Follower:
 
 def _conclude(app: AppContext, answered: Answered) -> None:
     from sottovoce.app.sessions import warn
+    from sottovoce.app.show import spent_so_far
 
     view = answered.view
     if answered.warning:
         warn(app, answered.warning)
     if not view.utterances:
         app.console.print(Text("      nobody says anything in it that is long enough to be a question", style="dim"))
+    spent = spent_so_far(view)
+    if spent:
+        app.console.print(Text(f"      cost: {spent}", "dim"))
     if answered.spoken:
         app.console.print(Text.assemble(("      spoken theses: ", "dim"), str(answered.spoken)), soft_wrap=True)
     app.console.print()
 
 
 def _as_json(answered: Answered) -> dict[str, object]:
+    from sottovoce.app.money import NANO
+
     view = answered.view
     turns = {turn.question.number: turn for turn in view.turns}
     reasons = {ignored.utterance.number: ignored.reason for ignored in view.ignored}
@@ -205,6 +212,7 @@ def _as_json(answered: Answered) -> dict[str, object]:
             for utterance in view.utterances
         ],
         "failures": [asdict(failure) for failure in view.failures],
+        "cost": {"usd": view.spent_nano_usd / NANO, "unpriced_calls": view.unpriced, "estimated": view.estimated},
     }
 
 

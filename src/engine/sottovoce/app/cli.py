@@ -25,6 +25,8 @@ COMMANDS = {
     "monitor": ("sottovoce.app.monitor.command:command", "Watch the audio engine: levels, buffers, delays, losses."),
     "notes": ("sottovoce.app.notes_commands:command", "Search your notes, or check them."),
     "sessions": ("sottovoce.app.sessions_commands:command", "List, show, export or delete sessions."),
+    "models": ("sottovoce.app.models_commands:command", "Measure the models that answer."),
+    "costs": ("sottovoce.app.costs_command:command", "Show what services have cost, and the prices."),
     "replay": ("sottovoce.app.replay:command", "Let a session's decisions be made again, and compare."),
     "devices": ("sottovoce.app.devices:command", "List the audio devices."),
     "doctor": ("sottovoce.app.doctor_command:command", "Check what works here, and how to mend the rest."),

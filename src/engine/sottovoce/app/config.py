@@ -21,6 +21,7 @@ from sottovoce.app.settings import APP_NAME, SECTIONS, Config, backend_list
 from sottovoce.app.toml_lines import key_lines, line_of, syntax_error_place
 from sottovoce.app.toml_text import toml_value
 from sottovoce.core.errors import ConfigError
+from sottovoce.core.secrets import redacted
 
 CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
 
@@ -293,7 +294,7 @@ def _unknown_variable(name: str, known: list[str]) -> list[Problem]:
 
 
 def _not_allowed(setting: Setting, item: _Given) -> Problem:
-    message = f"{setting.key} = {toml_value(item.value)} is not allowed; allowed: {setting.allowed}"
+    message = f"{setting.key} = {redacted(toml_value(item.value))} is not allowed; allowed: {setting.allowed}"
     return Problem(setting.key, item.origin, message)
 
 

@@ -179,19 +179,25 @@ class Conversation:
         from sottovoce.app.inputs import StageInput
         from sottovoce.app.sessions import kept_session, running
         from sottovoce.app.show import Screen
-        from sottovoce.app.wiring import EAR_SAMPLERATE, make_pipeline, open_voice
+        from sottovoce.app.wiring import EAR_SAMPLERATE, first_generator, make_pipeline, open_voice
 
         speech = [speak_question(question) for question in self.questions]
         player, target = self._open_player(out)
         stage, watch = StageInput(EAR_SAMPLERATE), TurnWatch()
-        screen = Screen(self.app.console, realtime=True, quiet=quiet)
+        screen = Screen(self.app.console, realtime=True, quiet=quiet, generator=first_generator(self.config))
         with ExitStack() as stack:
             stack.enter_context(player)
             voice = stack.enter_context(closing(open_voice(self.config, player, self.backends.synthesizer.samplerate)))
             room = stack.enter_context(closing(player.open_source(EAR_SAMPLERATE, buffer_s=30.0)))
             kept = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path or "")))
             pipeline = make_pipeline(
-                self.config, self.backends, kept.ear(stage), voice, (screen, watch, *kept.observers), lossless=False
+                self.config,
+                self.backends,
+                kept.ear(stage),
+                voice,
+                (screen, watch, *kept.observers),
+                lossless=False,
+                purse=kept.purse,
             )
             stack.enter_context(screen)
             stack.enter_context(running(self.app, pipeline))

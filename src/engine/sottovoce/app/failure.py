@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sottovoce.app.exit_codes import ExitCode, exit_code_of
-from sottovoce.app.logs import log_crash
+from sottovoce.app.logs import frames_only, log_crash
 from sottovoce.core.errors import SottovoceError
+from sottovoce.core.secrets import redacted
 
 if TYPE_CHECKING:
     from sottovoce.app.context import AppContext
@@ -43,7 +44,7 @@ def report(error: BaseException, app: AppContext) -> ExitCode:
             _show_unexpected(error, app)
             return ExitCode.INTERNAL
     if app.verbose:
-        _show_traceback(error, app)
+        _show_frames("".join(traceback.format_exception(error)), app)
     return exit_code_of(error)
 
 
@@ -58,17 +59,17 @@ def _show_unexpected(error: BaseException, app: AppContext) -> None:
     log_crash(error, "main", file_only=True)
     hint = f"run it again with -v, and report what it says at {ISSUES}"
     _show(app, f"internal error: {type(error).__name__}", f"report it at {ISSUES}" if app.verbose else hint)
-    if app.verbose:
-        _show_traceback(error, app)
+    if app.verbose:  # to be reported: neither here
+        _show_frames(f"Traceback (most recent call last):\n{frames_only(error)}", app)
 
 
-def _show_traceback(error: BaseException, app: AppContext) -> None:
-    app.err.print("".join(traceback.format_exception(error)), style="dim", markup=False, soft_wrap=True)
+def _show_frames(frames: str, app: AppContext) -> None:
+    app.err.print(redacted(frames), style="dim", markup=False, soft_wrap=True)
 
 
 def _show(app: AppContext, message: str, hint: str = "") -> None:
     app.err.print("[bold red]error:[/]", end=" ")
-    app.err.print(message, markup=False, soft_wrap=True)
+    app.err.print(redacted(message), markup=False, soft_wrap=True)
     if hint:
         app.err.print("[bold cyan]hint:[/]", end=" ")
-        app.err.print(hint, markup=False, soft_wrap=True)
+        app.err.print(redacted(hint), markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 
+from sottovoce.app.ledger import Ledger
 from sottovoce.assistant import notices
 from sottovoce.assistant.messages import Thesis, Utterance
 from sottovoce.assistant.notices import Notice
@@ -29,11 +30,14 @@ class Journal:
         Of a session that has been started there.
     started_ns : int
         When it was started, on the session's clock.
+    ledger : Ledger or None
+        Told which of what was spent was spent for which turn, or in vain.
     """
 
     store: SessionStore
     session_id: int
     started_ns: int
+    ledger: Ledger | None = None
     _theses: dict[tuple[int, int], ThesisChanged] = field(default_factory=dict)
     _turns: dict[int, int] = field(default_factory=dict)  # by generation; speculation leaves gaps in those
     _ended_last: deque[int] = field(default_factory=deque)
@@ -55,6 +59,8 @@ class Journal:
                 self._change(thesis, ThesisStatus.INTERRUPTED, heard_s=heard_s)
             case notices.ThesisFailed(thesis):
                 self._change(thesis, ThesisStatus.FAILED)
+            case notices.SpeculationEnded(generation, taken=False) if self.ledger is not None:
+                self.ledger.discarded(generation)
             case notices.TurnEnded():
                 self._ended(notice)
             case notices.Began(made):
@@ -87,6 +93,8 @@ class Journal:
             self._accepted += 1
             self._turns[generation] = self._accepted
             self._append(records.QuestionAccepted(self._accepted, utterance.number))
+            if self.ledger is not None:
+                self.ledger.accepted(generation, self._accepted, utterance.number)
 
     def _ended(self, notice: notices.TurnEnded) -> None:
         marks = dict(notice.times.marks_ns)

@@ -77,12 +77,14 @@ class LiveSession:
     ) -> tuple[Pipeline, Screen]:
         from sottovoce.app.inputs import MicrophoneInput
         from sottovoce.app.show import Screen
-        from sottovoce.app.wiring import make_pipeline
+        from sottovoce.app.wiring import first_generator, make_pipeline
 
-        screen = Screen(self._app.console, realtime=True, keep=False)
+        screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(self._app.config))
         ear = kept.ear(MicrophoneInput(recorder))
         observers = (screen, *kept.observers)
-        return make_pipeline(self._app.config, backends, ear, voice, observers, lossless=False), screen
+        config = self._app.config
+        pipeline = make_pipeline(config, backends, ear, voice, observers, lossless=False, purse=kept.purse)
+        return pipeline, screen
 
     def _greet(self, recorder: Recorder, player: Player, keys: Keys) -> None:
         from sottovoce.audio.afresh import check_headset

@@ -14,6 +14,7 @@ from typing import Self, TextIO
 
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.log import get_logger
+from sottovoce.core.secrets import redacted
 
 _HANDLER_NAME = "sottovoce command line"
 
@@ -36,7 +37,7 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 class _ShortFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         part = record.name.removeprefix("sottovoce.")
-        return f"{record.levelname.lower()}: {part}: {record.getMessage()}"
+        return redacted(f"{record.levelname.lower()}: {part}: {record.getMessage()}")
 
 
 class _FileFormatter(logging.Formatter):
@@ -45,7 +46,7 @@ class _FileFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         frames: str = getattr(record, "frames", "")
-        return super().format(record) + (f"\n{frames}" if frames else "")
+        return redacted(super().format(record) + (f"\n{frames}" if frames else ""))
 
 
 def configure(level: str, file: Path | None) -> None:

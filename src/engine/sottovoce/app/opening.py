@@ -101,6 +101,7 @@ def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> 
     llm, openai, gemini = config.llm, config.openai, config.gemini
     style: dict[str, object] = {
         "index": index,
+        "form": llm.style,
         "temperature": llm.temperature,
         "max_tokens": llm.max_tokens,
         "first_token_s": llm.first_token_s,
@@ -109,11 +110,17 @@ def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> 
     match name:
         case "openai":
             base_url = openai.llm_base_url or openai.base_url
-            return {**style, "model": openai.llm_model, "base_url": base_url, "key_file": openai.key_file}
+            model = _model(llm.style, openai.llm_model, openai.answer_model)
+            return {**style, "model": model, "base_url": base_url, "key_file": openai.key_file}
         case "gemini":
-            return {**style, "model": gemini.llm_model, "base_url": gemini.base_url, "key_file": gemini.key_file}
+            model = _model(llm.style, gemini.llm_model, gemini.answer_model)
+            return {**style, "model": model, "base_url": gemini.base_url, "key_file": gemini.key_file}
         case _:
             return {"index": index}
+
+
+def _model(style: str, llm_model: str, answer_model: str) -> str:
+    return answer_model if style == "answer" and answer_model else llm_model
 
 
 class _Closable(Protocol):

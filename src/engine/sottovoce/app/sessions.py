@@ -10,10 +10,15 @@ from pathlib import Path
 
 from rich.text import Text
 
+from sottovoce.app.budget import Limits
 from sottovoce.app.context import AppContext
 from sottovoce.app.inputs import KeptInput
 from sottovoce.app.journal import Journal
 from sottovoce.app.keys import Keys, controls_of
+from sottovoce.app.ledger import Ledger
+from sottovoce.app.money import nano_usd
+from sottovoce.app.prices import read_prices
+from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config
 from sottovoce.app.wiring import EAR_SAMPLERATE, Backends, open_backends
 from sottovoce.assistant.pipeline import Pipeline
@@ -24,6 +29,9 @@ from sottovoce.session.store import SessionStore
 
 #: How often (s) the main thread wakes while a pipeline runs, to take a Ctrl-C where the system cannot interrupt a wait.
 WAKE_EVERY_S = 0.5
+
+#: How long (s) a session waits at its end for calls that were given up, so that what they cost is noted.
+SETTLE_S = 1.0
 
 #: Settings worth remembering with a session.
 _REMEMBERED = ("asr.backend", "asr.language", "llm.backend", "llm.max_theses", "tts.backend", "tts.voice", "tts.speed")
@@ -57,16 +65,19 @@ def loaded_backends(app: AppContext, config: Config | None = None) -> Iterator[B
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What keeps a session.
+    """What keeps a session, and pays for it.
 
     Attributes
     ----------
+    purse : Purse
+        Pays for the calls of services.
     observers : tuple of Observer
         That write to the store; none if nothing is kept.
     writer : WavWriter or None
         That keeps the sound, if it is wanted.
     """
 
+    purse: Purse
     observers: tuple[Observer, ...] = ()
     writer: WavWriter | None = None
 
@@ -79,30 +90,41 @@ class Kept:
 def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[Kept]:
     """Keep a session as the settings want it; without a store that works it goes on, with a warning."""
     settings = app.config.session
+    prices, limits = read_prices(), limits_of(app.config)
     if not settings.store:
-        yield Kept()
+        yield Kept(Purse(prices, limits))
         return
     try:
         store = SessionStore(settings.path, transcripts=settings.transcripts)
     except StoreError as error:
         warn(app, f"this session is not kept: {error.message}", error.hint)
-        yield Kept()
+        yield Kept(Purse(prices, limits))
         return
     outcome = "failed"
     with store, ExitStack() as stack:
         started_ns = time.monotonic_ns()
         session_id = store.start_session(kind, notes, {key: app.config.get(key) for key in _REMEMBERED})
+        ledger = Ledger(store, session_id)
+        purse = Purse(prices, limits, ledger)
         writer = stack.enter_context(_audio_writer(store.audio_file(session_id))) if settings.store_audio else None
         try:
-            yield Kept((Journal(store, session_id, started_ns),), writer)
+            yield Kept(purse, (Journal(store, session_id, started_ns, ledger),), writer)
             outcome = "ended"
         except KeyboardInterrupt:
             outcome = "interrupted"
             raise
         finally:
+            purse.settle(SETTLE_S)
             store.end_session(session_id, outcome)
     if store.lost:
         warn(app, f"{store.lost} events of this session could not be stored", str(store.failure or ""))
+
+
+def limits_of(config: Config) -> Limits:
+    """The budget that the settings set."""
+    budget = config.budget
+    amounts = (budget.session_warn_usd, budget.session_stop_usd, budget.day_warn_usd, budget.day_stop_usd)
+    return Limits(*(None if usd is None else nano_usd(usd) for usd in amounts))
 
 
 def _audio_writer(file: Path) -> WavWriter:

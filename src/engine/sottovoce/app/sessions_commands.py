@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: What people call the formats, and what :mod:`sottovoce.session.export` does.
 _FORMATS = {"md": "markdown", "json": "json", "srt": "srt", "trace": "trace"}
 
+#: What calls of services are made for.
+_PARTS = {"asr": "recognition", "llm": "theses", "tts": "speech"}
+
 #: A wider waterfall is no clearer.
 _MOST_COLUMNS = 110
 
@@ -164,17 +167,20 @@ def _show_list(app: AppContext, sessions: Sequence[SessionSummary]) -> None:
     from rich import box
     from rich.table import Table
 
+    from sottovoce.app.money import shown_cost
+
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("id", justify="right")
     table.add_column("started", no_wrap=True)
     table.add_column("kind")
     for name in ("length", "heard", "answered", "theses"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("ended")
     for item in sessions:
         counts = (str(item.utterances), str(item.turns), str(item.theses))
-        ended = item.outcome or "no end noted"
-        table.add_row(str(item.id), _local(item.started), item.kind, _length(item.length_s), *counts, ended)
+        last = (shown_cost(item.cost), item.outcome or "no end noted")
+        table.add_row(str(item.id), _local(item.started), item.kind, _length(item.length_s), *counts, *last)
     app.console.print(table)
 
 
@@ -203,6 +209,7 @@ def _show_session(app: AppContext, record: SessionRecord, *, timeline: bool) -> 
     )
     if summary.notes:
         app.console.print(f"notes: {summary.notes}", style="dim", markup=False, soft_wrap=True)
+    _show_cost(app, record)
     answers: dict[int | None, list[TurnRecord]] = {}
     heard = {utterance.number for utterance in record.utterances}
     for turn in record.turns:
@@ -218,6 +225,22 @@ def _show_session(app: AppContext, record: SessionRecord, *, timeline: bool) -> 
     for event in record.events:
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         app.console.print(Text(f"{_clock(event.at_s)}  {event.kind}: {detail}", "yellow"))
+
+
+def _show_cost(app: AppContext, record: SessionRecord) -> None:
+    from sottovoce.app.money import shown_cost, shown_waste
+    from sottovoce.session.spending import cost_of
+
+    cost = record.summary.cost
+    if not cost.calls:
+        return
+    parts = []
+    for part, name in _PARTS.items():
+        of_part = cost_of(call for call in record.spending if call.part == part)
+        if of_part.calls:
+            parts.append(f"{name} {shown_cost(of_part)}")
+    said = [f"cost: {shown_cost(cost)} ({', '.join(parts)})", *filter(None, [shown_waste(cost)])]
+    app.console.print("; ".join(said), style="dim", markup=False, soft_wrap=True)
 
 
 def _said(utterance: UtteranceRecord) -> object:
@@ -250,9 +273,12 @@ def _show_turn(app: AppContext, turn: TurnRecord, *, timeline: bool) -> None:
         utf8 = (app.console.encoding or "").lower().startswith("utf")
         for row in draw(picture, columns, utf8=utf8) if picture is not None else ():
             app.console.print(Padding(row, (0, 0, 0, 7), expand=False))
-    elif turn.stages:
-        times = "  ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in turn.stages)
-        app.console.print(Padding(Text(times, "dim"), (0, 0, 0, 7), expand=False))
+    elif turn.stages or turn.cost.calls:
+        from sottovoce.app.money import shown_cost
+
+        times = [f"{stage.name} {stage.ms:.0f} ms" for stage in turn.stages]
+        facts = "  ".join([*times, *filter(None, [shown_cost(turn.cost)])])
+        app.console.print(Padding(Text(facts, "dim"), (0, 0, 0, 7), expand=False))
 
 
 def _local(moment: datetime) -> str:
@@ -270,6 +296,8 @@ def _clock(at_s: float) -> str:
 
 
 def _as_json(summary: SessionSummary) -> dict[str, object]:
+    from sottovoce.app.money import cost_json
+
     return {
         "id": summary.id,
         "kind": summary.kind,
@@ -281,4 +309,5 @@ def _as_json(summary: SessionSummary) -> dict[str, object]:
         "utterances": summary.utterances,
         "turns": summary.turns,
         "theses": summary.theses,
+        "cost": cost_json(summary.cost),
     }

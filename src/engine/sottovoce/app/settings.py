@@ -6,12 +6,16 @@ Read with :func:`sottovoce.app.config.load`; the models are frozen and refuse un
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+from sottovoce.core.secrets import redacted
 
 APP_NAME = "sottovoce"
+
+T = TypeVar("T")
 
 
 def _device(value: object) -> object:
@@ -34,6 +38,14 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
+def _amount(value: object) -> object:
+    """Nothing is no limit, and a number written as text is a number."""
+    try:
+        return None if value == "" else float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _path(value: object, info: ValidationInfo) -> object:
     """Text is a path, none if empty; a relative one in a file counts from the folder of that file."""
     if value == "":
@@ -44,6 +56,13 @@ def _path(value: object, info: ValidationInfo) -> object:
         return Path((info.context or {}).get("folder", ""), Path(value).expanduser())
     except RuntimeError as error:  # "~somebody", and there is no such person
         raise ValueError(str(error)) from error
+
+
+def _no_key(value: T) -> T:
+    """What looks like a key has been pasted into the wrong place, from where it would be shown."""
+    if value is not None and redacted(str(value)) != str(value):
+        raise ValueError("this looks like a key")
+    return value
 
 
 def _allowed(text: str) -> Any:
@@ -70,12 +89,25 @@ LeadIn: TypeAlias = Annotated[
     BeforeValidator(_whole),
     _allowed('"auto", or milliseconds from 0 to 5000'),
 ]
-NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
-KeyFile: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a file, or "" for none')]
-Url: TypeAlias = Annotated[
-    str, Field(pattern=r"^(https?://\S+)?$"), _allowed('an address with http or https and its path, or ""')
+Usd: TypeAlias = Annotated[
+    Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None,
+    BeforeValidator(_amount),
+    _allowed('US dollars, as 0.5, or "" for no limit'),
 ]
-ModelName: TypeAlias = Annotated[str, Field(pattern=r"^\S+$", max_length=200), _allowed("the name of a model")]
+NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
+KeyFile: TypeAlias = Annotated[
+    Path | None, BeforeValidator(_path), AfterValidator(_no_key), _allowed('a file that holds the key, or "" for none')
+]
+Url: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^(https?://[^\s/?#@]+([/?#]\S*)?)?$"),
+    AfterValidator(_no_key),
+    _allowed('an address with http or https and its path, no key and no password in it, or ""'),
+]
+ModelName: TypeAlias = Annotated[
+    str, Field(pattern=r"^\S+$", max_length=200), AfterValidator(_no_key), _allowed("the name of a model")
+]
+ModelOrNone: TypeAlias = Annotated[str, Field(pattern=r"^\S*$", max_length=200), _allowed('the name of a model, or ""')]
 StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), _allowed("a file")]
 Language: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$"), _allowed('two letters (ISO 639-1), as "en"')]
 LanguageOrAuto: TypeAlias = Annotated[
@@ -262,6 +294,11 @@ class LlmSettings(Section):
     backend: str = _backend(
         "llm", "notes", "Which generator, or several in order: if the first fails, the next one goes on."
     )
+    style: Literal["theses", "answer"] = Field(
+        default="theses",
+        description="What a language model writes: key points, or an answer in a few connected sentences, which takes "
+        "another model if one is set (gemini.answer_model, openai.answer_model).",
+    )
     max_theses: int = Field(default=4, ge=1, le=8, description="Most theses of one answer.")
     language: LanguageOrAuto = Field(
         default="auto", description='Language of the theses; "auto" is that of the question.'
@@ -319,6 +356,9 @@ class OpenaiSettings(Section):
     asr_base_url: Url = Field(default="", description='The same for recognition alone; "" is base_url.')
     tts_base_url: Url = Field(default="", description='The same for speech alone; "" is base_url.')
     llm_model: ModelName = Field(default="gpt-4o-mini", description="Model that writes the theses.")
+    answer_model: ModelOrNone = Field(
+        default="", description='Model that writes answers, where llm.style = "answer"; "" is llm_model.'
+    )
     asr_model: ModelName = Field(default="gpt-4o-mini-transcribe", description="Model that recognises speech.")
     tts_model: ModelName = Field(default="tts-1", description="Model that speaks.")
     key_file: KeyFile = Field(
@@ -332,6 +372,10 @@ class GeminiSettings(Section):
 
     base_url: Url = Field(default="", description='Address of the service; "" is that of Google.')
     llm_model: ModelName = Field(default="gemini-flash-lite-latest", description="Model that writes the theses.")
+    answer_model: ModelOrNone = Field(
+        default="gemini-flash-latest",
+        description='Model that writes answers, where llm.style = "answer"; "" is llm_model.',
+    )
     key_file: KeyFile = Field(
         default=None,
         description="File that holds nothing but the key, readable by you alone; GEMINI_API_KEY is stronger.",
@@ -352,6 +396,38 @@ class TurnSettings(Section):
         description='Whether the next thesis follows by itself ("auto"), or when you ask for it ("manual": press n).',
     )
     pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
+
+
+class BudgetSettings(Section):
+    """What services may cost. Prices are in a table that you can change: see `sottovoce costs --prices`."""
+
+    session_warn_usd: Usd = Field(
+        default=None, description="You are told when a session has cost so much (US dollars)."
+    )
+    session_stop_usd: Usd = Field(
+        default=None,
+        description="When a session has cost so much no service is called any more. What has begun is finished, and "
+        "the offline backends that you have named behind the services go on.",
+    )
+    day_warn_usd: Usd = Field(
+        default=None, description="The same as session_warn_usd for a day, all sessions together."
+    )
+    day_stop_usd: Usd = Field(
+        default=None,
+        description="The same as session_stop_usd for a day, all sessions together; without session.store, for what "
+        "the session itself has cost on that day.",
+    )
+
+    @model_validator(mode="after")
+    def _warned_first(self) -> BudgetSettings:
+        for scope in ("session", "day"):
+            warn, stop = getattr(self, f"{scope}_warn_usd"), getattr(self, f"{scope}_stop_usd")
+            if warn is not None and stop is not None and warn > stop:
+                raise ValueError(
+                    f"budget.{scope}_warn_usd = {warn:g} is above budget.{scope}_stop_usd = {stop:g}, so that nobody "
+                    "would be warned"
+                )
+        return self
 
 
 class SessionSettings(Section):
@@ -392,6 +468,7 @@ class Config(Section):
     openai: OpenaiSettings = Field(default_factory=OpenaiSettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -412,6 +489,7 @@ SECTIONS: dict[str, type[Section]] = {
     "openai": OpenaiSettings,
     "gemini": GeminiSettings,
     "turn": TurnSettings,
+    "budget": BudgetSettings,
     "session": SessionSettings,
     "log": LogSettings,
 }

@@ -12,9 +12,19 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sottovoce.app.money import shown
 from sottovoce.app.view import IgnoredUtterance, SessionView, ThesisView, TurnView
 from sottovoce.assistant.messages import Utterance
-from sottovoce.assistant.notices import BackendChanged, BackendFailed, Began, Decided, Notice, StageReached
+from sottovoce.assistant.notices import (
+    BackendChanged,
+    BackendFailed,
+    Began,
+    BudgetReached,
+    Decided,
+    Notice,
+    PriceUnknown,
+    StageReached,
+)
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
 from sottovoce.metrics.stages import Span, TurnTimes
@@ -53,12 +63,21 @@ class Screen:
         Whether the times of stages mean anything.
     quiet : bool
         Show nothing, only keep the picture.
+    generator : str
+        The generator that answers, until another one does.
     """
 
     def __init__(
-        self, console: Console, *, realtime: bool, keep: bool = True, status: str = "listening", quiet: bool = False
+        self,
+        console: Console,
+        *,
+        realtime: bool,
+        keep: bool = True,
+        status: str = "listening",
+        quiet: bool = False,
+        generator: str = "notes",
     ) -> None:
-        self.view = SessionView(keep=keep)
+        self.view = SessionView(keep=keep, generator=generator)
         self._console = console
         self._realtime = realtime
         self._status = status
@@ -100,10 +119,9 @@ class Screen:
         settled = self.view.apply(notice)
         if self._quiet:
             return
-        if isinstance(notice, BackendFailed):
-            self._console.print(Text(f"{notice.backend}: {notice.message}", style="red"), soft_wrap=True)
-        if isinstance(notice, BackendChanged):
-            self._console.print(Text(f"{notice.backend} answers from now on", style="yellow"), soft_wrap=True)
+        news = _news(notice)
+        if news is not None:
+            self._console.print(news, soft_wrap=True)
         if isinstance(settled, TurnView):
             self._console.print(self._turn(settled))
         elif isinstance(settled, IgnoredUtterance):
@@ -122,6 +140,8 @@ class Screen:
             status.append("  paused", "bold yellow")
         if self.view.gain_db:
             status.append(f"  {self.view.gain_db:+.0f} dB", "dim")
+        spent = spent_so_far(self.view)
+        status.append(f"  {spent}" if spent else "", "dim")
         turns = [self._turn(turn) for turn in self.view.open_turns]
         return Group(*turns, *self._provisional(), status)
 
@@ -139,7 +159,7 @@ class Screen:
         rows: list[RenderableType] = [self._question(turn.question, style="bold")]
         rows += [self._thesis(thesis) for thesis in turn.theses]
         if turn.outcome == "no answer":
-            rows.append(Text("      nothing in the notes about this", style="dim"))
+            rows.append(Text(f"      {_silence(turn.generator)}", style="dim"))
         elif turn.outcome == "failed":
             rows.append(Text(f"      no answer: {turn.detail}", style="red"))
         elif turn.outcome == "stopped":
@@ -168,6 +188,39 @@ class Screen:
         between = " · " if self._utf8 else " + "
         parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if spans.get(span, 0.0) >= 0.5)
         return Text.assemble("      ", (f"{total_ms:.0f} ms", "green"), (f" to the first sound: {parts}", "dim"))
+
+
+def spent_so_far(view: SessionView) -> str:
+    """What calls of services have cost; empty if there were none."""
+    if not (view.spent_nano_usd or view.unpriced):
+        return ""
+    about = "~" if view.estimated else ""
+    unknown = " + what is unknown" if view.unpriced else ""
+    return f"{about}{shown(view.spent_nano_usd)}{unknown}"
+
+
+def _silence(generator: str) -> str:
+    """That there is no answer, in the words of who has none."""
+    return "nothing in the notes about this" if generator == "notes" else f"{generator} has nothing to say about this"
+
+
+def _news(notice: Notice) -> Text | None:
+    """What is told apart from questions and answers; None for all that is not."""
+    match notice:
+        case BackendFailed(backend, message):
+            return Text(f"{backend}: {message}", style="red")
+        case BackendChanged(_, backend):
+            return Text(f"{backend} answers from now on", style="yellow")
+        case BudgetReached(scope, limit, stops=True):
+            said = f"the budget of this {scope}, {limit}, is spent: no service is called any more"
+            return Text(said, style="bold red")
+        case BudgetReached(scope, limit):
+            return Text(f"this {scope} has cost {limit}, of which you wanted to be told", style="yellow")
+        case PriceUnknown(provider, model):
+            said = f"the price of {model} ({provider}) is unknown: the budget does not count it"
+            return Text(said, style="yellow")
+        case _:
+            return None
 
 
 def summary_table(turns: Sequence[TurnView]) -> Table:

@@ -35,7 +35,7 @@ def key_lines(text: str) -> dict[Path, int]:
         elif (split := _key_and_value(lines[at])) is not None:
             key, value = split
             found.setdefault((*table, *key), at + 1)
-            used = _value_lines([value, *lines[at + 1 :]])
+            used = value_lines([value, *lines[at + 1 :]])
         at += used
     return found
 
@@ -86,7 +86,8 @@ def _key_and_value(line: str) -> tuple[Path, str] | None:
     return None
 
 
-def _value_lines(lines: list[str]) -> int:
+def value_lines(lines: list[str]) -> int:
+    """How many lines a value takes that begins with the first of these."""
     for count in range(1, len(lines) + 1):
         try:
             tomllib.loads("value = " + "\n".join(lines[:count]))

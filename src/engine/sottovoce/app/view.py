@@ -26,7 +26,10 @@ class ThesisView:
 
 @dataclass(slots=True)
 class TurnView:
-    """A question and what became of it; ``outcome`` is empty while it lasts."""
+    """A question and what became of it.
+
+    While it lasts ``outcome`` is empty; ``generator`` is who answered at its end.
+    """
 
     generation: int
     question: Utterance
@@ -34,6 +37,7 @@ class TurnView:
     outcome: str = ""
     detail: str = ""
     times: TurnTimes | None = None
+    generator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,11 @@ class SessionView:
         What the wearer has done to the voice: held it, made it louder or quieter than it was set.
     hits, misses : int
         How often such a question proved to be over, and how often it went on.
+    spent_nano_usd, unpriced, estimated : int, int, bool
+        What calls of services have cost so far, how many there were whose price is unknown, and whether it is an
+        estimate.
+    generator : str
+        The generator that answers.
     """
 
     keep: bool = True
@@ -81,6 +90,10 @@ class SessionView:
     gain_db: float = 0.0
     hits: int = 0
     misses: int = 0
+    spent_nano_usd: int = 0
+    unpriced: int = 0
+    estimated: bool = False
+    generator: str = ""
     dropped: int = 0
     ignored: list[IgnoredUtterance] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
@@ -129,6 +142,12 @@ class SessionView:
                 self._set(thesis, "failed", note=reason)
             case notices.TurnEnded():
                 return self._ended(notice)
+            case notices.BackendChanged("llm", backend):
+                self.generator = backend
+            case notices.Spent(_, nano_usd, estimated):
+                self.spent_nano_usd += nano_usd or 0
+                self.unpriced += nano_usd is None
+                self.estimated = self.estimated or estimated
             case notices.BackendFailed():
                 if self.keep:
                     self.failures.append(notice)
@@ -154,6 +173,7 @@ class SessionView:
         turn = self._open.pop(notice.generation, None)
         if turn is not None:
             turn.outcome, turn.detail, turn.times = notice.outcome, notice.detail, notice.times
+            turn.generator = self.generator
             for view in turn.theses:
                 if view.state == "speaking":
                     view.state = "cut"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
+from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
 from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
@@ -192,6 +193,7 @@ def make_pipeline(
     observers: Sequence[Observer],
     *,
     lossless: bool,
+    purse: Purse,
 ) -> Pipeline:
     """Connect an ear and a voice through the backends; the pipeline is not started.
 
@@ -205,6 +207,8 @@ def make_pipeline(
         Told everything, in this order.
     lossless : bool
         True for recordings, False for what happens now.
+    purse : Purse
+        Pays for the calls of services.
     """
     vad = config.vad
     speculate = "off" if lossless else config.turn.speculate
@@ -222,7 +226,14 @@ def make_pipeline(
         ),
     )
     parts = Parts(
-        source, segmenter, NotEnrolled(), backends.recognizers, backends.generator, backends.synthesizer, output
+        source,
+        segmenter,
+        NotEnrolled(),
+        backends.recognizers,
+        backends.generator,
+        backends.synthesizer,
+        output,
+        purse,
     )
     settings = PipelineSettings(
         lossless=lossless,
@@ -250,6 +261,7 @@ def make_pipeline(
 
     for chain in backends.chains:
         chain.listen(told)
+    purse.listen(pipeline.tell)
     return pipeline
 
 
@@ -261,3 +273,8 @@ def _warm(backend: Synthesizer, name: str, say: Callable[[str], None]) -> None:
 def _warm_recognizer(recognizer: Recognizer, questions: tuple[str, ...], names: tuple[str, ...]) -> None:
     recognizer.warm()
     recognizer.adapt(questions, names)
+
+
+def first_generator(config: Config) -> str:
+    """The generator that answers as long as it is well."""
+    return backend_list(config.llm.backend)[0]

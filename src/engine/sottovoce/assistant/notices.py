@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sottovoce.assistant.messages import Outcome, Thesis, Utterance
 from sottovoce.assistant.trace import Made, Step
 from sottovoce.core.errors import BackendError
 from sottovoce.metrics.stages import Stage, TurnTimes
+from sottovoce.speech.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,35 @@ class BackendChanged:
     backend: str
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A call of a service has ended; what it cost is in billionths of a dollar, None if nobody knows."""
+
+    usage: Usage
+    nano_usd: int | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """So much has been spent in this session, or on this day, as was to be warned of, or to be spent at all.
+
+    ``limit`` says it in words; ``stops`` is whether services are called no more.
+    """
+
+    scope: Literal["session", "day"]
+    limit: str
+    stops: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUnknown:
+    """A model is called whose price nobody knows, and a budget was set, which cannot count it."""
+
+    provider: str
+    model: str
+
+
 Notice: TypeAlias = (
     SpeechBegan
     | SpeechEnded
@@ -200,4 +230,7 @@ Notice: TypeAlias = (
     | TurnEnded
     | BackendFailed
     | BackendChanged
+    | Spent
+    | BudgetReached
+    | PriceUnknown
 )

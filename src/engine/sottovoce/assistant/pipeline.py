@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, assert_never, get_args
 
@@ -29,7 +29,7 @@ from sottovoce.assistant.endpoint import reads_finished
 from sottovoce.assistant.messages import TurnCommand, TurnEvent
 from sottovoce.assistant.narrator import Narrator
 from sottovoce.assistant.notices import Notice
-from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
+from sottovoce.assistant.ports import AudioInput, NoPurse, Observer, Purse, VoiceOutput
 from sottovoce.assistant.synthesis import SpokenThesis, SynthesisPool
 from sottovoce.assistant.thinker import Thinker
 from sottovoce.assistant.token import TurnToken
@@ -65,6 +65,7 @@ class Parts:
     generator: Generator
     synthesizer: Synthesizer
     output: VoiceOutput
+    purse: Purse = field(default_factory=NoPurse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +176,14 @@ class Pipeline:
             parts.verifier,
             segments,
             self._turnstile,
+            parts.purse,
             self._post,
             clock,
         )
         # a turn given up leaves at most its last mark behind, so twice a turn never fills
         capacity = 2 * (settings.max_theses + 1)
-        self._thinker = Thinker(parts.generator, self._post, clock)
-        self._pool = SynthesisPool(parts.synthesizer, capacity, self._post, clock)
+        self._thinker = Thinker(parts.generator, parts.purse, self._post, clock)
+        self._pool = SynthesisPool(parts.synthesizer, capacity, parts.purse, self._post, clock)
         self._narrator = Narrator(
             parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock, settings.advance
         )

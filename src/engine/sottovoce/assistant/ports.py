@@ -7,6 +7,7 @@ from typing import Protocol
 from sottovoce.assistant.notices import Notice
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.types import Mono
+from sottovoce.speech.usage import Account
 
 
 class AudioInput(Protocol):
@@ -82,3 +83,25 @@ class Observer(Protocol):
     """Is told everything that happens, in order, by one thread; must not block."""
 
     def __call__(self, notice: Notice) -> None: ...
+
+
+class Purse(Protocol):
+    """Pays for the calls of services. Accounts are asked for by any thread; None charges nobody."""
+
+    def for_turn(self, generation: int) -> Account | None:
+        """Of what is generated and spoken for a turn."""
+        ...
+
+    def for_segment(self, number: int, revision: int) -> Account | None:
+        """Of what is recognised of a segment, as it was given at the pause ``revision``; 0 if at its end."""
+        ...
+
+
+class NoPurse:
+    """Nobody pays, and nobody counts."""
+
+    def for_turn(self, generation: int) -> Account | None:
+        return None
+
+    def for_segment(self, number: int, revision: int) -> Account | None:
+        return None

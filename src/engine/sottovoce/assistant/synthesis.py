@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sottovoce.assistant.messages import Thesis, TurnEvent
 from sottovoce.assistant.notices import BackendFailed, Notice, StageReached
+from sottovoce.assistant.ports import Purse
 from sottovoce.assistant.token import TurnToken
 from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
@@ -15,6 +16,7 @@ from sottovoce.core.queues import BoundedQueue, WhenFull
 from sottovoce.core.types import Mono
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.tts.base import Synthesizer
+from sottovoce.speech.usage import charged_to
 
 #: Chunks of one thesis that may lie ready; a synthesiser that is further ahead waits.
 CHUNKS_AHEAD = 512
@@ -56,9 +58,15 @@ class SynthesisPool:
     """
 
     def __init__(
-        self, synthesizer: Synthesizer, capacity: int, post: Callable[[TurnEvent | Notice], None], clock: Clock
+        self,
+        synthesizer: Synthesizer,
+        capacity: int,
+        purse: Purse,
+        post: Callable[[TurnEvent | Notice], None],
+        clock: Clock,
     ) -> None:
         self._synthesizer = synthesizer
+        self._purse = purse
         self._post = post
         self._clock = clock
         self._jobs: BoundedQueue[SpokenThesis] = BoundedQueue(capacity, WhenFull.BLOCK)
@@ -78,7 +86,8 @@ class SynthesisPool:
     def work(self) -> None:
         while (spoken := self._jobs.get()) is not None:
             try:
-                self._synthesize(spoken)
+                with charged_to(self._purse.for_turn(spoken.token.generation)):
+                    self._synthesize(spoken)
             finally:
                 spoken.chunks.close()
 

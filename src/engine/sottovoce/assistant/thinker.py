@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sottovoce.assistant.messages import AnswerEnded, Thesis, ThesisMade, TurnEvent
 from sottovoce.assistant.notices import BackendFailed, Notice, StageReached
+from sottovoce.assistant.ports import Purse
 from sottovoce.assistant.theses import ThesisLines
 from sottovoce.assistant.token import TurnToken
 from sottovoce.assistant.turn import MAX_THINKING
@@ -16,6 +17,7 @@ from sottovoce.core.errors import BackendError
 from sottovoce.core.queues import BoundedQueue, WhenFull
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.llm.base import Generator, Question
+from sottovoce.speech.usage import charged_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,11 @@ class Thinker:
 
     THREADS = MAX_THINKING + 1
 
-    def __init__(self, generator: Generator, post: Callable[[TurnEvent | Notice], None], clock: Clock) -> None:
+    def __init__(
+        self, generator: Generator, purse: Purse, post: Callable[[TurnEvent | Notice], None], clock: Clock
+    ) -> None:
         self._generator = generator
+        self._purse = purse
         self._post = post
         self._clock = clock
         # as many orders as turns can be open; what is given up is taken out, so this never fills
@@ -60,7 +65,8 @@ class Thinker:
         self._reached(token, Stage.LLM_START)
         error = ""
         try:
-            self._stream(token, question)
+            with charged_to(self._purse.for_turn(token.generation)):
+                self._stream(token, question)
         except BackendError as failure:
             error = failure.message
             self._post(BackendFailed.of(failure))

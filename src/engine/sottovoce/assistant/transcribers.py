@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sottovoce.assistant.ear import TimedSegment
 from sottovoce.assistant.messages import Heard, InputEnded, TurnEvent, Utterance
 from sottovoce.assistant.notices import BackendFailed, Notice, SegmentDropped
+from sottovoce.assistant.ports import Purse
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
@@ -15,6 +16,7 @@ from sottovoce.core.queues import BoundedQueue
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.asr.base import Recognizer, Transcript
 from sottovoce.speech.speaker import SpeakerVerifier
+from sottovoce.speech.usage import charged_to
 
 _SUPERSEDED = "a later question is being answered"
 
@@ -68,6 +70,7 @@ class Transcribers:
         verifier: SpeakerVerifier,
         segments: BoundedQueue[TimedSegment],
         turnstile: Turnstile | None,
+        purse: Purse,
         post: Callable[[TurnEvent | Notice], None],
         clock: Clock,
     ) -> None:
@@ -75,6 +78,7 @@ class Transcribers:
         self._verifier = verifier
         self._segments = segments
         self._turnstile = turnstile
+        self._purse = purse
         self._post = post
         self._clock = clock
         self._verifying = threading.Lock()  # a verifier serves one thread at a time
@@ -91,7 +95,8 @@ class Transcribers:
             key = (segment.number, segment.revision)
             with self._lock:
                 self._active[key] = cancel
-            utterance = self._transcribe(recognizer, timed, cancel)
+            with charged_to(self._purse.for_segment(segment.number, segment.revision)):
+                utterance = self._transcribe(recognizer, timed, cancel)
             with self._lock:
                 del self._active[key]
                 void = cancel in self._void

@@ -32,6 +32,7 @@ from sottovoce.session.records import (
     UtteranceRecord,
     Words,
 )
+from sottovoce.session.spending import Spending, cost_of
 
 #: Names of the events in the database; they never change.
 KINDS: Mapping[type[Any], str] = {
@@ -88,6 +89,7 @@ def assemble(
     transcripts: TranscriptPolicy,
     origin_ns: int,
     rows: Iterable[Row],
+    spending: tuple[Spending, ...] = (),
 ) -> SessionRecord:
     """Fold the rows of a session, in the order in which they were appended, into its record.
 
@@ -119,9 +121,10 @@ def assemble(
         settings=settings,
         transcripts=transcripts,
         utterances=heard,
-        turns=tuple(_turn(number, turn, utterances, origin_ns) for number, turn in sorted(turns.items())),
+        turns=tuple(_turn(number, turn, utterances, origin_ns, spending) for number, turn in sorted(turns.items())),
         events=tuple(others),
         steps=tuple(steps),
+        spending=spending,
     )
 
 
@@ -168,7 +171,13 @@ def _gather(turn: _Turn, kind: str, body: Mapping[str, Any], origin_ns: int) -> 
         )
 
 
-def _turn(number: int, turn: _Turn, utterances: Mapping[int, UtteranceRecord], origin_ns: int) -> TurnRecord:
+def _turn(
+    number: int,
+    turn: _Turn,
+    utterances: Mapping[int, UtteranceRecord],
+    origin_ns: int,
+    spending: Iterable[Spending],
+) -> TurnRecord:
     asked = None if turn.utterance is None else utterances.get(turn.utterance)
     return TurnRecord(
         number=number,
@@ -178,4 +187,5 @@ def _turn(number: int, turn: _Turn, utterances: Mapping[int, UtteranceRecord], o
         theses=tuple(thesis for _, thesis in sorted(turn.theses.items())),
         stages=turn.stages,
         outcome=turn.outcome,
+        cost=cost_of(call for call in spending if call.turn == number),
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sottovoce.core.errors import StoreError
+from sottovoce.session.spending import TABLE
 
 #: How long a reader or a deletion waits for another program's lock, in seconds.
 PATIENCE_S = 2.0
@@ -39,6 +40,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX events_of_session ON events (session_id, id);
     """,
+    TABLE,
 )
 
 

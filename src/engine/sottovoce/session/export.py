@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sottovoce.session.records import (
@@ -28,8 +28,9 @@ def to_json(record: SessionRecord) -> str:
     """The session as JSON.
 
     One object: ``format`` (this version), ``session`` (``id``, ``kind``, ``started``, ``ended``, ``outcome``,
-    ``notes``, ``transcripts``, ``settings``), ``utterances``, ``turns`` and ``events``. Fields are those of
-    :mod:`sottovoce.session.records`; a text that was not kept is ``null``, beside its ``length`` if that was kept.
+    ``notes``, ``transcripts``, ``settings``), ``utterances``, ``turns``, ``spending`` and ``events``. Fields are those
+    of :mod:`sottovoce.session.records` and :mod:`sottovoce.session.spending`; a text that was not kept is ``null``,
+    beside its ``length`` if that was kept.
     Times of day are ISO 8601 in UTC, everything else is seconds since the session began (``_s``) or a length in
     milliseconds (``_ms``). Later versions may add fields.
     """
@@ -45,9 +46,11 @@ def to_json(record: SessionRecord) -> str:
             "notes": summary.notes,
             "transcripts": record.transcripts.value,
             "settings": record.settings,
+            "cost": asdict(summary.cost),
         },
         "utterances": [_utterance_json(utterance) for utterance in record.utterances],
         "turns": [_turn_json(turn) for turn in record.turns],
+        "spending": [asdict(call) for call in record.spending],
         "events": [{"at_s": event.at_s, "kind": event.kind, "detail": event.detail} for event in record.events],
     }
     return json.dumps(shape, ensure_ascii=False, indent=2) + "\n"
@@ -211,6 +214,7 @@ def _turn_json(turn: TurnRecord) -> dict[str, Any]:
         "at_s": turn.at_s,
         "question": _words_json(turn.question),
         "outcome": turn.outcome,
+        "cost": asdict(turn.cost),
         "theses": [_thesis_json(thesis) for thesis in turn.theses],
         "stages": [
             {"name": stage.name, "start_s": stage.start_ns / 1e9, "length_ms": stage.ms} for stage in turn.stages

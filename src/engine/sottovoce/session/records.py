@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from sottovoce.session.spending import Cost, Spending
+
 
 class TranscriptPolicy(StrEnum):
     """What of the words said and answered is stored."""
@@ -245,7 +247,7 @@ class ThesisRecord:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """A question and its answer; ``outcome`` is None for a turn that did not end."""
+    """A question and its answer; ``outcome`` is None for a turn that did not end, ``cost`` that of the calls for it."""
 
     number: int
     utterance: int | None
@@ -254,6 +256,7 @@ class TurnRecord:
     theses: tuple[ThesisRecord, ...]
     stages: tuple[StageTime, ...]
     outcome: str | None
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +295,8 @@ class SessionSummary:
         The notes it answered from.
     utterances, turns, theses : int
         How many it has.
+    cost : Cost
+        What its calls of services cost.
     """
 
     id: int
@@ -303,6 +308,7 @@ class SessionSummary:
     utterances: int
     turns: int
     theses: int
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def length_s(self) -> float | None:
@@ -321,3 +327,4 @@ class SessionRecord:
     turns: tuple[TurnRecord, ...]
     events: tuple[EventRecord, ...] = field(default_factory=tuple)
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
+    spending: tuple[Spending, ...] = field(default_factory=tuple)

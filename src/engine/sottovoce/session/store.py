@@ -22,9 +22,10 @@ from sottovoce.core.errors import StoreError
 from sottovoce.core.log import RateLimiter, get_logger, log_event
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
-from sottovoce.session import database
+from sottovoce.session import database, spending
 from sottovoce.session.codec import Row, assemble, encode
 from sottovoce.session.records import Event, SessionRecord, SessionSummary, TranscriptPolicy
+from sottovoce.session.spending import Cost, DaysCost, Spending
 
 _log = get_logger("session")
 
@@ -144,6 +145,22 @@ class SessionStore:
         row = encode(event, self._clock.now_ns() if at_ns is None else at_ns, self.transcripts)
         self._put(_Write(_APPEND, (session_id, row.at_ns, row.kind, row.body, session_id)))
 
+    def spend(self, session_id: int | None, call: Spending) -> None:
+        """Note what a call of a service has cost, in a session or outside of any; never waits."""
+        self._put(_Write(spending.INSERT, (session_id, *spending.values_of(call))))
+
+    def accept_turn(self, session_id: int, turn: int, generation: int, segment: int) -> None:
+        """What was spent for this generation, and on recognising this segment, was spent for this turn."""
+        self._put(_Write(spending.TURN_ACCEPTED, (turn, session_id, generation, segment)))
+
+    def waste_turn(self, session_id: int, generation: int) -> None:
+        """What was spent for this generation was spent in vain."""
+        self._put(_Write(spending.TURN_DISCARDED, (session_id, generation)))
+
+    def waste_revisions(self, session_id: int, segment: int, before: int) -> None:
+        """What was spent on recognising earlier revisions of this segment was spent in vain."""
+        self._put(_Write(spending.SEGMENT_WENT_ON, (session_id, segment, before)))
+
     def end_session(self, session_id: int, outcome: str) -> None:
         """Note how and when the session ended; never waits."""
         self._put(_Write(_END, (_now(), outcome, session_id)))
@@ -157,8 +174,8 @@ class SessionStore:
     def sessions(self, limit: int = 50) -> tuple[SessionSummary, ...]:
         """The last ``limit`` sessions, newest first."""
         with self._using() as connection:
-            rows = connection.execute(f"{_SUMMARY} ORDER BY id DESC LIMIT ?", (limit,))
-            return tuple(_summary(row) for row in rows)
+            rows = connection.execute(f"{_SUMMARY} ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+            return tuple(_summary(row, _cost(connection, row[0])) for row in rows)
 
     def session(self, session_id: int) -> SessionRecord:
         """One whole session as it is stored by now.
@@ -180,8 +197,21 @@ class SessionStore:
                 "SELECT at_ns, kind, body FROM events WHERE session_id = ? ORDER BY id", (session_id,)
             )
             rows = [Row(*event) for event in events]
+            calls = tuple(spending.from_row(call) for call in connection.execute(spending.OF_SESSION, (session_id,)))
+            cost = _cost(connection, session_id)
             connection.execute("COMMIT")
-        return assemble(_summary(row), json.loads(settings), TranscriptPolicy(transcripts), origin_ns, rows)
+        summary = _summary(row, cost)
+        return assemble(summary, json.loads(settings), TranscriptPolicy(transcripts), origin_ns, rows, calls)
+
+    def spent_besides(self, day: str, session_id: int | None) -> int:
+        """What was spent on a day in other sessions than this one, in billionths of a US dollar."""
+        with self._using() as connection:
+            return int(connection.execute(spending.SPENT_BESIDES, (day, session_id)).fetchone()[0])
+
+    def costs(self, since: str = "") -> tuple[DaysCost, ...]:
+        """What was spent on each day from ``since`` (as "2026-11-21") on, by model; the last day first."""
+        with self._using() as connection:
+            return tuple(spending.from_sums(row) for row in connection.execute(spending.BY_DAY, (since,)))
 
     def audio_file(self, session_id: int) -> Path:
         """Where the sound of a session is kept, if it is kept: in a folder beside the database."""
@@ -190,7 +220,8 @@ class SessionStore:
     def delete(self, session_id: int) -> None:
         """Delete a session so that nothing of it is left in the files: rows are overwritten, the log is emptied.
 
-        Its sound goes with it; whether the disk keeps traces of a deleted file is the disk's affair.
+        Its sound goes with it; whether the disk keeps traces of a deleted file is the disk's affair. What it cost stays
+        in the sums of its day, with nothing that tells of the session.
 
         Raises
         ------
@@ -205,6 +236,7 @@ class SessionStore:
             except OSError as error:
                 raise StoreError(f"{file} cannot be deleted: {error.strerror}", path=file) from error
         with self._using() as connection:
+            connection.execute(spending.FORGET, (session_id,))
             if connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount == 0:
                 raise self._unknown(session_id)
             connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page of them
@@ -339,7 +371,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, int]) -> SessionSummary:
+def _cost(connection: sqlite3.Connection, session_id: int) -> Cost:
+    return Cost(*connection.execute(spending.SUM_OF_SESSION, (session_id,)).fetchone())
+
+
+def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, int], cost: Cost) -> SessionSummary:
     session_id, kind, started, ended, outcome, notes, utterances, turns, theses = row
     return SessionSummary(
         id=session_id,
@@ -351,4 +387,5 @@ def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, in
         utterances=utterances,
         turns=turns,
         theses=theses,
+        cost=cost,
     )

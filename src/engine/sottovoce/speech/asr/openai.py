@@ -6,6 +6,7 @@ import io
 import wave
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from sottovoce.speech.asr.base import Transcript
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.openai_client import OpenAIConnection
 from sottovoce.speech.remote.server import OPENAI, server_of
+from sottovoce.speech.usage import Call
+
+if TYPE_CHECKING:
+    from openai.types.audio.transcription_text_done_event import Usage as TranscriptionUsage
 
 EXTRA = "openai"
 PACKAGES = ("openai", "httpx2")
@@ -104,7 +109,9 @@ class OpenAIRecognizer:
         text = ""
         if length_s >= MIN_CLIP_S and np.abs(audio).max() > SILENCE:
             _ = self._connection.client  # in this thread: its import takes long
-            pieces = self._connection.stream(lambda: self._words(_wav(audio)), self._deadlines, cancel)
+            call = self._connection.begin("asr")
+            call.sounds(length_s)
+            pieces = self._connection.stream(lambda: self._words(_wav(audio), call), self._deadlines, cancel)
             text = "".join(pieces)
         return Transcript(text.strip(), self._language, None, self.name)
 
@@ -112,23 +119,28 @@ class OpenAIRecognizer:
         """Give up the segment in work and close the connection; idempotent."""
         self._connection.close()
 
-    async def _words(self, clip: bytes) -> AsyncGenerator[str, None]:
+    async def _words(self, clip: bytes, call: Call) -> AsyncGenerator[str, None]:
         connection = self._connection
         create = connection.client.audio.transcriptions.create
         file, model = ("segment.wav", clip, "audio/wav"), connection.server.model
-        if not model.startswith(STREAMED):
-            whole = await create(file=file, model=model, language=self._language, prompt=self._hint)
-            yield whole.text
-            return
-        finished = False
-        stream = await create(file=file, model=model, language=self._language, prompt=self._hint, stream=True)
-        async with stream:
-            async for event in stream:
-                if event.type == "transcript.text.delta":
-                    yield event.delta
-                finished = finished or event.type == "transcript.text.done"
-        if not finished:
-            raise connection.service.cut()
+        with call:
+            if not model.startswith(STREAMED):
+                whole = await create(file=file, model=model, language=self._language, prompt=self._hint)
+                call.answered()
+                yield whole.text
+                return
+            finished = False
+            stream = await create(file=file, model=model, language=self._language, prompt=self._hint, stream=True)
+            call.answered()
+            async with stream:
+                async for event in stream:
+                    if event.type == "transcript.text.delta":
+                        yield event.delta
+                    elif event.type == "transcript.text.done":
+                        finished = True
+                        _count(event.usage, call)
+            if not finished:
+                raise connection.service.cut()
 
 
 def open(
@@ -148,6 +160,17 @@ def open(
 def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
     """The model, where it is, and where its key comes from; nothing is called."""
     return server_of(OPENAI, base_url, model, MODEL_KEY, key_file).describe()
+
+
+def _count(usage: TranscriptionUsage | None, call: Call) -> None:
+    """Take over what the service has counted, if it says so."""
+    sent = getattr(usage, "input_tokens", None)
+    sound = getattr(getattr(usage, "input_token_details", None), "audio_tokens", None)
+    call.told(
+        input_tokens=sent,
+        audio_tokens=sent if sound is None else sound,
+        output_tokens=getattr(usage, "output_tokens", None),
+    )
 
 
 def _wav(audio: Mono) -> bytes:

@@ -1,4 +1,4 @@
-"""What all generators that ask a language model share: prompt, deadlines, lines."""
+"""What all generators that ask a language model share: prompt, deadlines, lines, and how they are opened."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sottovoce.core.cancel import CancelToken
-from sottovoce.speech.llm._prompt import Prompt, SourcedLines, asked, make_prompt
+from sottovoce.speech.llm._prompt import MOST_LINES, Form, Prompt, SourcedLines, asked, make_prompt
 from sottovoce.speech.llm.base import Delta, Question
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.remote.connection import Connection
 from sottovoce.speech.remote.network import Deadlines
+from sottovoce.speech.usage import Call
 
 #: An answer of which all wanted lines are read may still end by itself within so many seconds.
 _LINGER_S = 0.5
@@ -25,6 +26,8 @@ class Style:
 
     Attributes
     ----------
+    form : {"theses", "answer"}
+        Key points, or connected sentences, one a line.
     temperature : float
         0 always takes the likeliest word.
     max_tokens : int
@@ -33,6 +36,7 @@ class Style:
         To the first words, and between words.
     """
 
+    form: Form
     temperature: float
     max_tokens: int
     deadlines: Deadlines
@@ -72,10 +76,13 @@ class ModelGenerator(ABC, Generic[C]):
         if not asked(question):
             return
         connection = self._connection
-        prompt = make_prompt(question, self._index)
-        lines = SourcedLines(prompt.sources, f"{connection.server.model} ({self.name})", question.max_theses)
+        prompt = make_prompt(question, self._index, self._style.form)
+        most = MOST_LINES if question.whole else question.max_theses
+        lines = SourcedLines(prompt.sources, f"{connection.server.model} ({self.name})", most)
         _ = connection.client  # in this thread: its import takes long, and a missing key is told before anything else
-        words = connection.stream(lambda: self._words(prompt), self._style.deadlines, cancel, linger_s=_LINGER_S)
+        call = connection.begin("llm")
+        call.sends(prompt.system, prompt.user)
+        words = connection.stream(lambda: self._words(prompt, call), self._style.deadlines, cancel, linger_s=_LINGER_S)
         with closing(words):  # type: ignore[type-var]
             for text in words:
                 yield from lines.feed(text)
@@ -89,5 +96,8 @@ class ModelGenerator(ABC, Generic[C]):
         self._connection.close()
 
     @abstractmethod
-    def _words(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        """What the model writes, piece by piece, and a line break when it has said that it is done."""
+    def _words(self, prompt: Prompt, call: Call) -> AsyncGenerator[str, None]:
+        """What the model writes, piece by piece, and a line break when it has said that it is done.
+
+        ``call`` is entered while it lasts, and told what the service counts.
+        """

@@ -25,6 +25,8 @@ class Question:
         Earlier turns, oldest first, each a line of text.
     said : tuple of str
         Theses of this very answer that were given already, by a generator that failed before its end.
+    whole : bool
+        Whether lines beyond ``max_theses`` are wanted too, to see how well a model keeps to what it was asked for.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Question:
     max_theses: int
     context: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sottovoce.speech.llm._model import ModelGenerator, Style
-from sottovoce.speech.llm._prompt import Prompt
+from sottovoce.speech.llm._prompt import Form, Prompt
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.remote.gemini_client import GeminiConnection
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.server import GEMINI, server_of
+from sottovoce.speech.usage import Call
+
+if TYPE_CHECKING:
+    from google.genai.types import GenerateContentResponseUsageMetadata
 
 EXTRA = "google"
 PACKAGES = ("google.genai", "httpx2")
@@ -24,7 +29,7 @@ MODEL_KEY = "gemini.llm_model"
 class GeminiGenerator(ModelGenerator[GeminiConnection]):
     """Streams generated content; the model does not think before it answers, which would take a second and more."""
 
-    async def _words(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+    async def _words(self, prompt: Prompt, call: Call) -> AsyncGenerator[str, None]:
         from google.genai import types
 
         connection, style = self._connection, self._style
@@ -35,22 +40,36 @@ class GeminiGenerator(ModelGenerator[GeminiConnection]):
             thinking_config=types.ThinkingConfig(thinking_budget=0),
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         )
-        stream = await connection.client.aio.models.generate_content_stream(
-            model=connection.server.model, contents=prompt.user, config=config
-        )
         events, finished = 0, False
-        async for chunk in stream:
-            events += 1
-            for candidate in chunk.candidates or ():
-                parts = candidate.content.parts if candidate.content is not None else None
-                for part in parts or ():
-                    if part.text and not part.thought:
-                        yield part.text
-                if candidate.finish_reason is not None:
-                    finished = True
-                    yield "\n"  # the last thesis is whole; the connection may take a moment more to say so
-        if not finished:
-            raise connection.service.cut() if events else connection.service.garbled("no events")
+        with call:
+            stream = await connection.client.aio.models.generate_content_stream(
+                model=connection.server.model, contents=prompt.user, config=config
+            )
+            async for chunk in stream:
+                events += 1
+                call.answered()
+                _count(chunk.usage_metadata, call)
+                for candidate in chunk.candidates or ():
+                    parts = candidate.content.parts if candidate.content is not None else None
+                    for part in parts or ():
+                        if part.text and not part.thought:
+                            call.receives(part.text)
+                            yield part.text
+                    if candidate.finish_reason is not None:
+                        finished = True
+                        yield "\n"  # the last thesis is whole; the connection may take a moment more to say so
+            if not finished:
+                raise connection.service.cut() if events else connection.service.garbled("no events")
+
+
+def _count(usage: GenerateContentResponseUsageMetadata | None, call: Call) -> None:
+    """Take over what the service has counted: each event says what it was so far, thoughts apart from the answer."""
+    if usage is not None and usage.candidates_token_count is not None:
+        call.told(
+            input_tokens=usage.prompt_token_count,
+            cached_tokens=usage.cached_content_token_count,
+            output_tokens=usage.candidates_token_count + (usage.thoughts_token_count or 0),
+        )
 
 
 def open(
@@ -59,15 +78,15 @@ def open(
     base_url: str = "",
     key_file: Path | str | None = None,
     index: NotesIndex | None = None,
+    form: Form = "theses",
     temperature: float = 0.3,
     max_tokens: int = 180,
     first_token_s: float = 2.0,
     stall_s: float = 2.0,
 ) -> GeminiGenerator:
     """The generator over Gemini; see :class:`ModelGenerator`."""
-    server = server_of(GEMINI, base_url, model, MODEL_KEY, key_file)
-    style = Style(temperature, max_tokens, Deadlines(first_token_s, stall_s))
-    return GeminiGenerator(GeminiConnection(server), style, index)
+    connection = GeminiConnection(server_of(GEMINI, base_url, model, MODEL_KEY, key_file))
+    return GeminiGenerator(connection, Style(form, temperature, max_tokens, Deadlines(first_token_s, stall_s)), index)
 
 
 def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sottovoce.speech.llm._model import ModelGenerator, Style
-from sottovoce.speech.llm._prompt import Prompt
+from sottovoce.speech.llm._prompt import Form, Prompt
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.openai_client import OpenAIConnection
 from sottovoce.speech.remote.server import OPENAI, server_of
+from sottovoce.speech.usage import Call
+
+if TYPE_CHECKING:
+    from openai.types import CompletionUsage
 
 EXTRA = "openai"
 PACKAGES = ("openai", "httpx2")
@@ -24,29 +29,45 @@ MODEL_KEY = "openai.llm_model"
 class OpenAIGenerator(ModelGenerator[OpenAIConnection]):
     """Streams a chat completion."""
 
-    async def _words(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+    async def _words(self, prompt: Prompt, call: Call) -> AsyncGenerator[str, None]:
         connection, style = self._connection, self._style
         # OpenAI's later models know only the second name of the limit, many servers only the first.
         limit = "max_completion_tokens" if connection.server.is_providers_own else "max_tokens"
-        stream = await connection.client.chat.completions.create(
-            model=connection.server.model,
-            messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-            temperature=style.temperature,
-            stream=True,
-            extra_body={limit: style.max_tokens},
-        )
         events, finished = 0, False
-        async with stream:
-            async for chunk in stream:
-                events += 1
-                for choice in chunk.choices:
-                    if choice.delta.content:
-                        yield choice.delta.content
-                    if choice.finish_reason is not None:
-                        finished = True
-                        yield "\n"  # the last thesis is whole; the connection may take a moment more to say so
-        if not finished:
-            raise connection.service.cut() if events else connection.service.garbled("no events")
+        with call:
+            stream = await connection.client.chat.completions.create(
+                model=connection.server.model,
+                messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
+                temperature=style.temperature,
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_body={limit: style.max_tokens},
+            )
+            async with stream:
+                async for chunk in stream:
+                    events += 1
+                    call.answered()
+                    _count(chunk.usage, call)
+                    for choice in chunk.choices or ():
+                        if choice.delta.content:
+                            call.receives(choice.delta.content)
+                            yield choice.delta.content
+                        if choice.finish_reason is not None:
+                            finished = True
+                            yield "\n"  # the last thesis is whole; the connection may take a moment more to say so
+            if not finished:
+                raise connection.service.cut() if events else connection.service.garbled("no events")
+
+
+def _count(usage: CompletionUsage | None, call: Call) -> None:
+    """Take over what the service has counted, which comes in an event of its own after the answer."""
+    details = getattr(usage, "prompt_tokens_details", None)
+    # servers of other makers may leave any of it out, and the client does not mind
+    call.told(
+        input_tokens=getattr(usage, "prompt_tokens", None),
+        cached_tokens=getattr(details, "cached_tokens", None),
+        output_tokens=getattr(usage, "completion_tokens", None),
+    )
 
 
 def open(
@@ -55,15 +76,15 @@ def open(
     base_url: str = "",
     key_file: Path | str | None = None,
     index: NotesIndex | None = None,
+    form: Form = "theses",
     temperature: float = 0.3,
     max_tokens: int = 180,
     first_token_s: float = 2.0,
     stall_s: float = 2.0,
 ) -> OpenAIGenerator:
     """The generator over the chat completions of a server; see :class:`ModelGenerator`."""
-    server = server_of(OPENAI, base_url, model, MODEL_KEY, key_file)
-    style = Style(temperature, max_tokens, Deadlines(first_token_s, stall_s))
-    return OpenAIGenerator(OpenAIConnection(server), style, index)
+    connection = OpenAIConnection(server_of(OPENAI, base_url, model, MODEL_KEY, key_file))
+    return OpenAIGenerator(connection, Style(form, temperature, max_tokens, Deadlines(first_token_s, stall_s)), index)
 
 
 def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:

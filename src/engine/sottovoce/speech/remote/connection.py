@@ -14,6 +14,7 @@ from sottovoce.core.log import get_logger, log_event
 from sottovoce.speech.remote.failures import Service
 from sottovoce.speech.remote.network import Deadlines, NetworkThread
 from sottovoce.speech.remote.server import Server
+from sottovoce.speech.usage import Call, Part, begin_call
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,6 +29,9 @@ KEEPALIVE_S = 300.0
 WARM_S = 5.0
 
 _LOG = get_logger("network")
+
+#: Loggers of the libraries below, and of all below them.
+TALKATIVE = ("openai", "google", "google_genai", "grpc", "hpack", "httpcore2", "httpx2", "websockets")
 
 
 class Connection(ABC, Generic[C]):
@@ -53,6 +57,7 @@ class Connection(ABC, Generic[C]):
                 found = self.server.find_key() if self.server.takes_key else None
                 # the clients want a key, a server of one's own as a rule does not
                 self._client = self._make("none" if found is None else found.reveal(), self._transport)
+                _hush()
             return self._client
 
     def warm(self) -> None:
@@ -70,6 +75,10 @@ class Connection(ABC, Generic[C]):
             if not error.retryable:
                 raise
             log_event(_LOG, logging.WARNING, "not reached yet", host=self.server.host)
+
+    def begin(self, part: Part) -> Call:
+        """A call that is about to be made, charged to the account of this thread; see :func:`begin_call`."""
+        return begin_call(part, self.server.billed_by, self.server.model)
 
     def stream(
         self,
@@ -104,6 +113,13 @@ class Connection(ABC, Generic[C]):
     @abstractmethod
     async def _look(self, client: C) -> None:
         """Ask for the model, the cheapest of calls; an error if there is none of that name."""
+
+
+def _hush() -> None:
+    """Whatever the environment wants: these libraries log requests, and with them what was said."""
+    for name in TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))
 
 
 def _make_transport() -> httpx2.AsyncClient:

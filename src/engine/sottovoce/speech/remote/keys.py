@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sottovoce.core.errors import BackendError
+from sottovoce.core.secrets import remember
 
 #: Under this name keys lie in the keyring of the system, with the name of the service as the user.
 KEYRING_SERVICE = "sottovoce"
@@ -27,6 +28,7 @@ class Key:
     __slots__ = ("_text", "origin")
 
     def __init__(self, text: str, origin: str) -> None:
+        remember(text)
         self._text = text
         self.origin = origin
 

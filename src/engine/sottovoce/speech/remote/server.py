@@ -69,6 +69,11 @@ class Server:
         return self.host == _host_of(self.provider.base_url)
 
     @property
+    def billed_by(self) -> str:
+        """Who is paid for its calls: the provider by its name, or whoever runs this host."""
+        return self.provider.name if self.is_providers_own else urlsplit(self.base_url).hostname or self.host
+
+    @property
     def key_place(self) -> KeyPlace:
         return KeyPlace(self.provider.name, self.provider.key_variables, self.key_file)
 

@@ -15,6 +15,7 @@ from sottovoce.core.types import Mono
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.openai_client import OpenAIConnection
 from sottovoce.speech.remote.server import OPENAI, server_of
+from sottovoce.speech.usage import Call
 
 EXTRA = "openai"
 PACKAGES = ("openai", "httpx2")
@@ -78,7 +79,9 @@ class OpenAISynthesizer:
         if not said:
             return
         _ = self._connection.client  # in this thread: its import takes long
-        pieces = self._connection.stream(lambda: self._bytes(said), self._deadlines, cancel, linger_s=_LINGER_S)
+        call = self._connection.begin("tts")
+        call.speaks(said)
+        pieces = self._connection.stream(lambda: self._bytes(said, call), self._deadlines, cancel, linger_s=_LINGER_S)
         carry = b""
         with closing(pieces):  # type: ignore[type-var]
             for piece in pieces:
@@ -97,21 +100,24 @@ class OpenAISynthesizer:
     def _loud(self, sound: Mono) -> Mono:
         return sound if self._volume == 1 else np.clip(sound * self._volume, -1.0, 1.0)
 
-    async def _bytes(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def _bytes(self, text: str, call: Call) -> AsyncGenerator[bytes, None]:
         connection = self._connection
         asked = connection.client.audio.speech.with_streaming_response.create(
             model=connection.server.model, voice=self._voice, input=text, response_format="pcm", speed=self._speed
         )
         any_sound = False
-        async with asked as response:
-            kind = response.headers.get("content-type", "")
-            if kind.startswith(("text/", "application/json")):
+        with call:
+            async with asked as response:
+                call.answered()
+                kind = response.headers.get("content-type", "")
+                if kind.startswith(("text/", "application/json")):
+                    raise connection.service.garbled("no sound")
+                async for piece in response.iter_bytes():
+                    any_sound = True
+                    call.sounds(len(piece) / (2 * SAMPLERATE))
+                    yield piece
+            if not any_sound:
                 raise connection.service.garbled("no sound")
-            async for piece in response.iter_bytes():
-                any_sound = True
-                yield piece
-        if not any_sound:
-            raise connection.service.garbled("no sound")
 
 
 def open(
