@@ -12,6 +12,8 @@ cdef extern from "kernels/kernels.h" nogil:
         uint32_t phase
         uint32_t up
         uint32_t down
+        uint32_t whole
+        uint32_t part
 
     ctypedef struct sv_kernels:
         const char* name

@@ -108,7 +108,7 @@ cdef class StreamResampler:
         """The most output frames by which the output is behind ``in_frames * out / in``; none of it is a shift."""
         if self.stream != NULL:
             return sv_polyphase_latency_frames(self.stream)
-        return max(self.line.up - 1, (self.line.down - 1) // 2) / <double> self.line.down
+        return max(self.line.next.up - 1, (self.line.next.down - 1) // 2) / <double> self.line.next.down
 
     @property
     def flush_frames(self):
@@ -214,7 +214,7 @@ cdef class StreamResampler:
             on_int16()
         if self.stream == NULL and self.scratch == NULL:
             most = _PIECE_SAMPLES // self.channels_
-            most = most + 2 + (most + 1) * self.line.up // self.line.down + self.line.up // self.line.down
+            most += 2 + (most + 1) * self.line.next.up // self.line.next.down + self.line.up_whole
             self.scratch = <float*> sv_new(<size_t> (most * self.channels_) * sizeof(float))
             if self.scratch == NULL:
                 raise MemoryError("no memory to convert int16")

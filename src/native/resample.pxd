@@ -2,13 +2,16 @@ from libc.stdint cimport int64_t, uint32_t
 
 cimport cython
 
+from .kernels cimport sv_linear_position
+
 cdef enum:
     RESAMPLE_MAX_CHANNELS = 64
 
 # Output frame m is read at input time m * down / up: integers, so that no cutting into blocks can change a bit.
 ctypedef struct linear_state:
-    uint32_t up                                # output samplerate, reduced by the common divisor
-    uint32_t down                              # input samplerate, reduced likewise
+    sv_linear_position next                    # of the next output frame; its index counts as `seen` does
+    uint32_t up_whole                          # up / down
+    uint32_t up_part                           # up % down
     uint32_t channels
     int64_t seen                               # input frames taken so far
     int64_t emitted                            # output frames given so far

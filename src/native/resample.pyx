@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .buffers cimport acquire_frames, check_channels, check_samplerate
-from .kernels cimport sv_kernels_active, sv_kernels_select, sv_kernels_select_from_environment, sv_linear_position
+from .kernels cimport sv_kernels_active, sv_kernels_select, sv_kernels_select_from_environment
 
 # Counts are moved back by whole periods from here on: the products below then stay far from 2**63.
 cdef int64_t _REBASE_FRAMES = 1 << 24
@@ -37,14 +37,20 @@ cdef void linear_init(linear_state* state, uint32_t in_samplerate, uint32_t out_
                       uint32_t channels) noexcept nogil:
     """Realtime: yes. Thread: engine."""
     cdef uint32_t divisor = _common_divisor(in_samplerate, out_samplerate)
-    state.up = out_samplerate // divisor
-    state.down = in_samplerate // divisor
+    state.next.up = out_samplerate // divisor
+    state.next.down = in_samplerate // divisor
+    state.next.whole = state.next.down // state.next.up
+    state.next.part = state.next.down % state.next.up
+    state.up_whole = state.next.up // state.next.down
+    state.up_part = state.next.up % state.next.down
     state.channels = channels
     linear_reset(state)
 
 
 cdef void linear_reset(linear_state* state) noexcept nogil:
     """Forget all input. Realtime: yes. Thread: callback|engine."""
+    state.next.index = 0
+    state.next.phase = 0
     state.seen = 0
     state.emitted = 0
     state.pair_index = 0
@@ -54,14 +60,28 @@ cdef void linear_reset(linear_state* state) noexcept nogil:
 
 cdef int64_t _total(const linear_state* state, int64_t seen) noexcept nogil:
     """seen * out / in, rounded to nearest: what a stream of that length becomes."""
-    return (2 * seen * state.up + state.down) // (2 * <int64_t> state.down)
+    return (2 * seen * state.next.up + state.next.down) // (2 * <int64_t> state.next.down)
 
 
 cdef int64_t _available(const linear_state* state, int64_t seen) noexcept nogil:
-    """Output frames that can be given after that many input frames, were they the last or not."""
+    """Output frames that can be given after that many input frames, were they the last or not.
+
+    The lesser of (seen - 1) * up // down + 1 and of the total, by one division for both.
+    """
+    cdef int64_t scaled = seen * state.next.up
+    cdef int64_t whole = scaled // state.next.down
+    cdef int64_t part = scaled - whole * state.next.down
     if seen == 0:
         return 0
-    return min((seen - 1) * state.up // state.down + 1, _total(state, seen))
+    return whole + min(1 - <int64_t> state.up_whole - (part < state.up_part), <int64_t> (2 * part >= state.next.down))
+
+
+cdef int64_t _on_edge(const linear_state* state) noexcept nogil:
+    """Output frames that lie before the next input frame."""
+    cdef int64_t ahead = (state.seen - state.next.index) * state.next.up - state.next.phase  # in input frames / up
+    if ahead <= 0:
+        return 0
+    return _ceil_div(ahead, state.next.down)
 
 
 cdef int64_t linear_out_frames(const linear_state* state, int64_t in_frames) noexcept nogil:
@@ -72,8 +92,8 @@ cdef int64_t linear_out_frames(const linear_state* state, int64_t in_frames) noe
 cdef int64_t linear_in_frames(const linear_state* state, int64_t out_frames) noexcept nogil:
     """Least input frames that give so many more output frames. Realtime: yes. Thread: callback|engine."""
     cdef int64_t last = state.emitted + out_frames - 1  # the number of the last output frame wanted
-    cdef int64_t by_time = _ceil_div(last * state.down, state.up) + 1
-    cdef int64_t by_total = _ceil_div((2 * last + 1) * state.down, 2 * <int64_t> state.up)
+    cdef int64_t by_time = _ceil_div(last * state.next.down, state.next.up) + 1
+    cdef int64_t by_total = _ceil_div((2 * last + 1) * state.next.down, 2 * <int64_t> state.next.up)
     return max(0, max(by_time, by_total) - state.seen) if out_frames > 0 else 0
 
 
@@ -91,25 +111,35 @@ cdef const float* _frame_at(const linear_state* state, const float* x, int64_t i
     return state.pair + (index - state.pair_index) * state.channels
 
 
+cdef void _copy(float* to, const float* frame, uint32_t channels) noexcept nogil:
+    """One frame: a call of memcpy takes longer than one sample."""
+    if channels == 1:
+        to[0] = frame[0]
+    else:
+        memcpy(to, frame, channels * sizeof(float))
+
+
 cdef void _keep(linear_state* state, const float* x, int64_t in_frames) noexcept nogil:
     """Take a block as seen, and keep the frames that the next output needs."""
-    cdef size_t size = state.channels * sizeof(float)
+    cdef uint32_t channels = state.channels
     cdef int64_t seen = state.seen + in_frames
-    cdef int64_t first = min(state.emitted * state.down // state.up, seen - 2)  # -1 at the very start: never read
+    cdef int64_t first = min(state.next.index, seen - 2)  # -1 at the very start: never read
     cdef int64_t periods
     cdef float kept[2 * RESAMPLE_MAX_CHANNELS]
     if in_frames > 0:
-        memcpy(kept, _frame_at(state, x, first), size)
-        memcpy(kept + state.channels, _frame_at(state, x, min(first + 1, seen - 1)), size)
-        memcpy(state.last, x + (in_frames - 1) * state.channels, size)
-        memcpy(state.pair, kept, 2 * size)
+        _copy(kept, _frame_at(state, x, first), channels)
+        _copy(kept + channels, _frame_at(state, x, min(first + 1, seen - 1)), channels)
+        _copy(state.last, x + (in_frames - 1) * channels, channels)
+        _copy(state.pair, kept, channels)
+        _copy(state.pair + channels, kept + channels, channels)
         state.pair_index = first
         state.seen = seen
     if state.emitted >= _REBASE_FRAMES or state.seen >= _REBASE_FRAMES:
-        periods = min(state.emitted // state.up, (state.seen - 1) // state.down)
-        state.emitted -= periods * state.up
-        state.seen -= periods * state.down
-        state.pair_index -= periods * state.down
+        periods = min(state.emitted // state.next.up, (state.seen - 1) // state.next.down)
+        state.emitted -= periods * state.next.up
+        state.seen -= periods * state.next.down
+        state.next.index -= periods * state.next.down
+        state.pair_index -= periods * state.next.down
 
 
 cdef int64_t linear_process(linear_state* state, const float* x, int64_t in_frames, float* out,
@@ -126,26 +156,23 @@ cdef int64_t linear_process(linear_state* state, const float* x, int64_t in_fram
 
 cdef void linear_give(linear_state* state, const float* x, int64_t in_frames, float* out,
                       int64_t count) noexcept nogil:
-    """The same for whoever knows the count already: its divisions are a tenth of a short call.
+    """The same for whoever knows the count already: its division is a tenth of a short call.
 
     Realtime: yes. Thread: callback|engine.
     """
-    cdef int64_t on_edge = _ceil_div(state.seen * state.up, state.down) - state.emitted  # outputs before x[0]
-    cdef sv_linear_position position
+    cdef int64_t on_edge
     if count > 0:
-        position.up = state.up
-        position.down = state.down
-        position.phase = <uint32_t> (state.emitted * state.down % state.up)
-        position.index = state.emitted * state.down // state.up
-        on_edge = max(0, min(on_edge, count))
+        on_edge = min(_on_edge(state), count)
         if on_edge > 0:
             if in_frames > 0:
-                memcpy(state.pair + 2 * state.channels, x, state.channels * sizeof(float))
-            position.index -= state.pair_index
-            sv_kernels_active.linear(state.pair, out, on_edge, state.channels, &position)
-            position.index += state.pair_index
-        position.index -= state.seen
-        sv_kernels_active.linear(x, out + on_edge * state.channels, count - on_edge, state.channels, &position)
+                _copy(state.pair + 2 * state.channels, x, state.channels)
+            state.next.index -= state.pair_index
+            sv_kernels_active.linear(state.pair, out, on_edge, state.channels, &state.next)
+            state.next.index += state.pair_index
+        if count > on_edge:
+            state.next.index -= state.seen
+            sv_kernels_active.linear(x, out + on_edge * state.channels, count - on_edge, state.channels, &state.next)
+            state.next.index += state.seen
         state.emitted += count
     _keep(state, x, in_frames)
 
@@ -161,6 +188,8 @@ cdef int64_t linear_flush(linear_state* state, float* out, int64_t out_room) noe
     for frame in range(given, given + held):
         memcpy(out + frame * state.channels, state.last, state.channels * sizeof(float))
     state.emitted += held
+    state.next.index = state.emitted * state.next.down // state.next.up
+    state.next.phase = <uint32_t> (state.emitted * state.next.down % state.next.up)
     if linear_flush_frames(state) == 0:
         linear_reset(state)
     return given + held
@@ -190,7 +219,7 @@ cdef class LinearResampler:
     @property
     def latency_frames(self):
         """The most output frames by which the output is behind ``in_frames * out / in``; none of it is a shift."""
-        return max(self.core.up - 1, (self.core.down - 1) // 2) / <double> self.core.down
+        return max(self.core.next.up - 1, (self.core.next.down - 1) // 2) / <double> self.core.next.down
 
     @property
     def flush_frames(self):

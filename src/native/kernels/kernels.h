@@ -30,6 +30,8 @@ typedef struct {
     uint32_t phase;  /* < up */
     uint32_t up;     /* out samplerate, reduced by the common divisor */
     uint32_t down;   /* in samplerate, reduced likewise */
+    uint32_t whole;  /* down / up: a division takes as long as interpolating ten frames */
+    uint32_t part;   /* down % up */
 } sv_linear_position;
 
 typedef struct {

@@ -94,7 +94,7 @@ static lanes lanes_at(const sv_linear_position *position) {
     for (int i = 0; i < LANES; i++) {
         index[i] = (int32_t)(next.index - position->index);
         phase[i] = (int32_t)next.phase;
-        linear_step(&next, position->down / position->up, position->down % position->up);
+        linear_step(&next);
     }
     const uint64_t step = (uint64_t)LANES * position->down;
     lanes at;

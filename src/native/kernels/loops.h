@@ -127,9 +127,9 @@ static void stereo_to_mono(const float *SV_RESTRICT x, float *SV_RESTRICT out, s
 }
 
 /* One step of the position by integers: exact, so that no cutting into blocks can change a bit. */
-static inline void linear_step(sv_linear_position *position, uint32_t whole, uint32_t part) {
-    position->index += whole;
-    position->phase += part;
+static inline void linear_step(sv_linear_position *position) {
+    position->index += position->whole;
+    position->phase += position->part;
     if (position->phase >= position->up) {
         position->phase -= position->up;
         position->index += 1;
@@ -138,14 +138,13 @@ static inline void linear_step(sv_linear_position *position, uint32_t whole, uin
 
 static inline void linear_frames(const float *SV_RESTRICT x, float *SV_RESTRICT out, size_t frames, size_t channels,
                                  sv_linear_position *position) {
-    const uint32_t whole = position->down / position->up, part = position->down % position->up;
     const float scale_phase = 1.0f / (float)position->up;
     for (size_t i = 0; i < frames; i++) {
         const float *a = x + position->index * (int64_t)channels, *b = a + channels;
         const float weight = (float)(int32_t)position->phase * scale_phase;
         if (position->phase == 0) b = a; /* the frame after need not have come yet */
         for (size_t c = 0; c < channels; c++) out[i * channels + c] = a[c] + (b[c] - a[c]) * weight;
-        linear_step(position, whole, part);
+        linear_step(position);
     }
 }
 
