@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from sottovoce.app.cli import run
+from sottovoce.app.demo import speak_question
 from sottovoce.app.reference import ENV_ALIASES, ENV_PREFIX
+from sottovoce.app.wiring import EAR_SAMPLERATE
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,13 @@ def cli(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[...
         logger.removeHandler(handler)
         handler.close()
     threading.excepthook, logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording in which somebody asks when we launch."""
+    speech = speak_question("When do we launch?")
+    file = tmp_path_factory.mktemp("recordings") / "meeting.wav"
+    silence = np.zeros(EAR_SAMPLERATE, np.float32)
+    soundfile.write(file, np.concatenate([silence[: EAR_SAMPLERATE // 2], speech, silence]), EAR_SAMPLERATE)
+    return file

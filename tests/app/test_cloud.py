@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.app.demo import speak_question
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.session.store import SessionStore
 from tests.app.conftest import Result
@@ -39,14 +38,6 @@ def emulator() -> Iterator[Emulator]:
     with Emulator() as started:
         started.knows["when do we launch"] = ("[1] On the third of June", "Champagne afterwards")
         yield started
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("recordings") / "meeting.wav"
-    speech = speak_question("When do we launch?")
-    soundfile.write(file, np.concatenate([np.zeros(EAR // 2, np.float32), speech, np.zeros(EAR, np.float32)]), EAR)
-    return file
 
 
 @pytest.fixture
@@ -208,3 +199,26 @@ def test_offline_parts_stand_in_for_services_that_cannot_be_reached(
     spoken, samplerate = soundfile.read(tmp_path / "out" / "meeting.theses.wav")
     assert samplerate == 24_000
     assert np.abs(spoken).max() > 0.05
+
+
+def test_budget_that_is_spent_leaves_the_offline_backends(
+    cli: Cli, home: Path, tmp_path: Path, emulator: Emulator, recording: Path, notes: Path
+) -> None:
+    folder = home / "config" / "sottovoce"
+    folder.mkdir(parents=True)
+    line = '{ provider = "127.0.0.1", model = "*", input = 1000, output = 1000 }'
+    (folder / "prices.toml").write_text(f"prices = [{line}]", encoding="utf-8")
+    patient = [f"--set=llm.{name}=60" for name in ("first_token_s", "stall_s")]
+    service = ["--set=llm.backend=openai, notes", f"--set=openai.base_url={emulator.openai_url}"]
+    kept = [f"--set=session.path={tmp_path / 'sessions.db'}", "--set=budget.day_stop_usd=0.01"]
+    result = cli("answer", recording, recording, "--notes", notes, "--out", tmp_path / "out", *patient, *service, *kept)
+    assert result.code == 0, result.err
+    assert "the budget of this day, $0.01, is spent: no service is called any more" in result.out
+    first, _, second = result.out.rpartition(f"{recording}")
+    assert "Champagne afterwards" in first
+    assert "notes answers from now on" in second
+    assert "On the third of June" in second
+    assert "Champagne afterwards" not in second
+    assert len(emulator.made("chat")) == 1
+    with SessionStore(tmp_path / "sessions.db") as store:
+        assert [session.cost.calls for session in store.sessions()] == [0, 1]

@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
-import soundfile
 
-from sottovoce.app.demo import speak_question
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.core import secrets
 from sottovoce.core.secrets import HIDDEN, redacted
@@ -29,7 +26,6 @@ pytest.importorskip("google.genai", reason='install the extra: pip install -e ".
 Cli = Callable[..., Result]
 
 KEY = "planted-0123456789abcdef"  # of no provider's form, so that only not writing it helps
-EAR = 16_000
 PATIENT = ("--set", "llm.first_token_s=60", "--set", "llm.stall_s=60", "--max-first-ms", "60000")
 
 
@@ -37,14 +33,6 @@ PATIENT = ("--set", "llm.first_token_s=60", "--set", "llm.stall_s=60", "--max-fi
 def emulator() -> Iterator[Emulator]:
     with Emulator(otherwise=("On the third of June", "First in Europe")) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("recordings") / "meeting.wav"
-    speech = speak_question("When do we launch?")
-    soundfile.write(file, np.concatenate([np.zeros(EAR // 2, np.float32), speech, np.zeros(EAR, np.float32)]), EAR)
-    return file
 
 
 @pytest.fixture

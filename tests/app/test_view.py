@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from sottovoce.app.journal import Journal
@@ -17,6 +18,7 @@ from sottovoce.assistant.notices import Notice
 from sottovoce.metrics.stages import Stage, TurnTimes
 from sottovoce.session.records import ThesisStatus
 from sottovoce.session.store import SessionStore
+from sottovoce.speech.usage import Usage
 
 QUESTION = Utterance(1, "other", "when do we launch", "en", 0.8, 12.0, 14.0, (), "test")
 MUMBLE = Utterance(2, "other", "", "en", None, 20.0, 21.0, (), "test")
@@ -140,3 +142,46 @@ def test_journal_keeps_a_turn_that_outlasts_an_unanswered_question(tmp_path: Pat
 def test_clock_time_shows_hours_only_where_there_are_some() -> None:
     assert clock_time(7.9) == "0:07"
     assert clock_time(3600 + 62) == "1:01:02"
+
+
+def shown(*told: Notice, generator: str = "notes", terminal: bool = False) -> str:
+    written = io.StringIO()
+    console = Console(file=written, width=100, force_terminal=terminal)
+    with Screen(console, realtime=True, generator=generator) as screen:
+        for notice in told:
+            screen(notice)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("generator", "told", "words"),
+    [
+        ("notes", (), "nothing in the notes about this"),
+        ("gemini", (), "gemini has nothing to say about this"),
+        ("gemini", (notices.BackendChanged("llm", "notes"),), "nothing in the notes about this"),
+        ("notes", (notices.BackendChanged("tts", "espeak"),), "nothing in the notes about this"),
+    ],
+)
+def test_that_there_is_no_answer_is_said_of_who_had_none(generator: str, told: tuple[Notice, ...], words: str) -> None:
+    asked = notices.UtteranceHeard(QUESTION, 1, "")
+    assert words in shown(*told, asked, notices.TurnEnded(1, "no answer", "", TIMES), generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (notices.BudgetReached("day", "$2", stops=True), "the budget of this day, $2, is spent: no service is called"),
+        (notices.BudgetReached("session", "$0.50", stops=False), "this session has cost $0.50, of which you wanted"),
+        (notices.PriceUnknown("box", "llama"), "the price of llama (box) is unknown: the budget does not count it"),
+    ],
+)
+def test_news_of_the_budget_is_said_plainly(notice: Notice, words: str) -> None:
+    assert words in shown(notice)
+
+
+def test_what_was_spent_stands_in_the_status_line_with_what_is_not_certain() -> None:
+    usage = Usage("llm", "openai", "gpt-4o-mini")
+    once, unknown = notices.Spent(usage, 4_200_000, False), notices.Spent(usage, None, False)
+    assert "$" not in shown(terminal=True)
+    assert "  $0.0042" in shown(once, terminal=True)
+    assert "~$0.0084 + what is unknown" in shown(once, notices.Spent(usage, 4_200_000, True), unknown, terminal=True)

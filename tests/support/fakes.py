@@ -166,13 +166,20 @@ class ToneSynthesizer:
 
     def __init__(self) -> None:
         self.spoken: list[str] = []
+        self._condition = threading.Condition()
+
+    def wait_spoken(self, count: int) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: len(self.spoken) >= count, 10.0)
 
     def warm(self) -> None: ...
 
     def close(self) -> None: ...
 
     def synthesize(self, text: str, language: str, cancel: CancelToken) -> Iterator[Mono]:
-        self.spoken.append(text)
+        with self._condition:
+            self.spoken.append(text)
+            self._condition.notify_all()
         if text == "fail":
             raise BackendError("no voice", backend=self.name)
         if text == "mute":

@@ -90,7 +90,8 @@ class Ledger:
             _remember(self._revisions, work.segment, work.revision)
             if self._session_id is not None:
                 self._store.waste_revisions(self._session_id, work.segment, work.revision)
-        return self._segments.get(work.segment), work.revision < last
+        wasted = work.revision < last
+        return None if wasted else self._segments.get(work.segment), wasted
 
 
 def _remember(known: OrderedDict[int, int], key: int, value: int) -> None:

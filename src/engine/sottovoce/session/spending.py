@@ -163,7 +163,7 @@ SELECT day, part, provider, model, sum(input_tokens), sum(cached_tokens), sum(ou
        sum(characters), {_SUMS}
   FROM spending WHERE day >= ? GROUP BY day, provider, model, part ORDER BY day DESC, provider, model, part
 """
-TURN_ACCEPTED = "UPDATE spending SET turn = ? WHERE session_id = ? AND (generation = ? OR segment = ?)"
+TURN_ACCEPTED = "UPDATE spending SET turn = ? WHERE session_id = ? AND NOT wasted AND (generation = ? OR segment = ?)"
 TURN_DISCARDED = "UPDATE spending SET wasted = 1 WHERE session_id = ? AND generation = ?"
 SEGMENT_WENT_ON = "UPDATE spending SET wasted = 1 WHERE session_id = ? AND segment = ? AND revision < ?"
 FORGET = "UPDATE spending SET generation = NULL, segment = NULL, revision = NULL, turn = NULL WHERE session_id = ?"
