@@ -11,8 +11,6 @@ cards and a short question in a bank that holds them (``real``), and read senten
 
 from __future__ import annotations
 
-import csv
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
+from bench.recordings import RATE, recordings
 from sottovoce.app.demo import SAMPLE_NOTES
 from sottovoce.audio.resampler import Resampler
 from sottovoce.core.cancel import CancelToken
@@ -29,11 +27,11 @@ from sottovoce.core.formats import to_int16
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr._ngrams import write_arpa
 from sottovoce.speech.asr.pocketsphinx import PocketsphinxRecognizer, words_of
+from sottovoce.speech.evaluation.words import word_errors
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.reader import read_notes
 from sottovoce.speech.registry import open_synthesizer
 
-RATE = 16_000
 VOICES = ("en-us", "en-us+f3")
 OTHER = (
     "How many planets are there?",
@@ -56,9 +54,8 @@ def run(quick: bool) -> dict[str, float]:
     index = NotesIndex(read_notes(SAMPLE_NOTES))
     bank = [question for question in index.questions() if question.endswith("?")]
     index.close()
-    recordings = _recordings()
-    real = [*recordings.get("questions", ()), *recordings.get("cards", ())]
-    free = recordings.get("libri_test_other", [])[:: 6 if quick else 3]
+    real = [(one.text, one.audio) for one in recordings("questions", "cards")]
+    free = [(one.text, one.audio) for one in recordings("libri_test_other")][:: 6 if quick else 3]
     sets: dict[str, tuple[Sequence[str], list[Item]]] = {
         "bank": (bank, [(text, _spoken(text, voice)) for text in bank for voice in VOICES[: 1 if quick else 2]]),
         "other": (bank, [(text, _spoken(text, voice)) for text in OTHER for voice in VOICES[: 1 if quick else 2]]),
@@ -143,13 +140,13 @@ def _measure(hear: Hear, items: Sequence[Item]) -> dict[str, float]:
     spent_s = length_s = 0.0
     for text, audio in items:
         start_s = time.perf_counter()
-        heard = words_of(hear(audio))
+        heard = hear(audio)
         spent_s += time.perf_counter() - start_s
         length_s += len(audio) / RATE
-        wanted = words_of(text)
-        wrong += _edits(wanted, heard)
-        words += len(wanted)
-        exact += heard == wanted
+        errors = word_errors(text, heard)
+        wrong += errors.wrong
+        words += errors.said
+        exact += not errors.wrong
     return {
         "wer_pct": 100.0 * wrong / words,
         "exact_pct": 100.0 * exact / len(items),
@@ -158,35 +155,9 @@ def _measure(hear: Hear, items: Sequence[Item]) -> dict[str, float]:
     }
 
 
-def _edits(wanted: Sequence[str], heard: Sequence[str]) -> int:
-    """Least number of words to insert, delete or replace (Levenshtein 1966)."""
-    row = list(range(len(heard) + 1))
-    for at, word in enumerate(wanted, 1):
-        diagonal, row[0] = row[0], at
-        for place, other in enumerate(heard, 1):
-            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (word != other))
-    return row[-1]
-
-
 def _spoken(text: str, voice: str) -> Mono:
     synthesizer = open_synthesizer("espeak", voice=voice, speed=0.9)
     sound = np.concatenate(list(synthesizer.synthesize(text, "en", CancelToken())))
     resampler = Resampler(synthesizer.samplerate, RATE)
     quiet = np.zeros(RATE // 4, np.float32)
     return np.concatenate([quiet, resampler.process(sound), resampler.flush(), quiet])
-
-
-def _recordings() -> dict[str, list[Item]]:
-    """Recorded utterances with their transcripts by folder; none where the recordings are not."""
-    root = Path(os.environ.get("SOTTOVOCE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
-    folder = root / "data" / "speech"
-    if not (folder / "MANIFEST.csv").exists():
-        return {}
-    found: dict[str, list[Item]] = {}
-    with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            kind = row["file"].partition("/")[0]
-            if row["transcript"] and kind in ("questions", "cards", "libri_test_other"):
-                audio, _ = soundfile.read(folder / row["file"], dtype="float32")
-                found.setdefault(kind, []).append((row["transcript"], audio))
-    return found

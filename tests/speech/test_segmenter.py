@@ -238,3 +238,28 @@ def test_real_short_question_passes_and_noise_does_not() -> None:
         segmenter = Segmenter(open_vad("silero"))
         found = [event for event in [*segmenter.feed(audio[: 60 * RATE]), *segmenter.flush()] if type(event) is Segment]
         assert bool(found) is bool(row["transcript"]), row["file"]
+
+
+@pytest.mark.data
+def test_border_within_a_long_speech_divides_no_word() -> None:
+    import json
+
+    import soundfile
+
+    audio, words = np.zeros(0, np.float32), []
+    for row in manifest("librivox_austen") * 2:
+        path = shared_data() / "speech" / row["file"]
+        offset_s = len(audio) / RATE
+        for word in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["w"]:
+            if not word["t"].startswith("<"):
+                words.append((offset_s + word["b"], offset_s + word["b"] + word["d"]))
+        audio = np.concatenate([audio, soundfile.read(path, dtype="float32")[0]])
+    segmenter = Segmenter(open_vad("silero"), SegmenterSettings(max_segment_s=6.0, hang_over_ms=1000))
+    found = [event for event in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(event, Segment)]
+
+    def divided(borders: list[float]) -> int:
+        return sum(any(start + 0.03 < at < end - 0.03 for start, end in words) for at in borders)
+
+    assert len(found) >= 6
+    assert divided([segment.end_s for segment in found]) == 0
+    assert divided([6.0 * number for number in range(1, len(found))]) > 0, "borders at fixed times do divide words"

@@ -141,7 +141,7 @@ def _warning(audio: AudioFile) -> str:
         return f"{audio.path} ends before its header says it would; what is there was answered"
     if audio.scrubbed_samples:
         return f"{audio.path} holds {audio.scrubbed_samples} samples that are no numbers; they were taken for silence"
-    return ""
+    return f"{audio.path}: {audio.warning}" if audio.warning else ""
 
 
 @contextmanager

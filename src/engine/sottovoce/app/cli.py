@@ -28,6 +28,7 @@ COMMANDS = {
     "models": ("sottovoce.app.models_commands:command", "Measure the models that answer."),
     "costs": ("sottovoce.app.costs_command:command", "Show what services have cost, and the prices."),
     "replay": ("sottovoce.app.replay:command", "Let a session's decisions be made again, and compare."),
+    "eval": ("sottovoce.app.evaluate.command:command", "Measure how well recordings of your own are heard."),
     "devices": ("sottovoce.app.devices:command", "List the audio devices."),
     "doctor": ("sottovoce.app.doctor_command:command", "Check what works here, and how to mend the rest."),
     "config": ("sottovoce.app.config_commands:command", "Show and explain the settings."),

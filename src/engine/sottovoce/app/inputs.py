@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sottovoce.assistant.ports import AudioInput
+from sottovoce.audio.downmix import Downmix
 from sottovoce.audio.files import AudioFile
 from sottovoce.audio.recorder import Recorder
 from sottovoce.audio.wav import WavWriter
@@ -18,6 +19,8 @@ from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.types import Mono
 from sottovoce.core.units import s_to_frames
+from sottovoce.speech.conditioner import AutomaticGain, HighPass
+from sottovoce.speech.microphone import MicrophoneCheck
 
 _LOG = get_logger("app")
 
@@ -60,8 +63,43 @@ class KeptInput:
         self._source.close()
 
 
+class ConditionedInput:
+    """Another input with rumble taken away and a quiet voice amplified; what is wrong with its sound is logged, once.
+
+    Parameters
+    ----------
+    source : AudioInput
+        What is listened to.
+    high_pass_hz : float
+        Corner of the high-pass; 0 for none.
+    most_gain_db : float
+        Most that is amplified; 0 for nothing.
+    """
+
+    def __init__(self, source: AudioInput, *, high_pass_hz: float, most_gain_db: float) -> None:
+        self.samplerate = source.samplerate
+        self.realtime = source.realtime
+        self._source = source
+        self._check = MicrophoneCheck(source.samplerate)
+        self._high_pass = HighPass(source.samplerate, high_pass_hz) if high_pass_hz else None
+        self._gain = AutomaticGain(source.samplerate, most_gain_db) if most_gain_db else None
+
+    def read(self) -> Mono | None:
+        block = self._source.read()
+        if block is None:
+            return None
+        for fault in self._check.hear(block):
+            log_event(_LOG, logging.WARNING, fault.problem, advice=fault.advice)
+        if self._high_pass is not None:
+            block = self._high_pass.process(block)
+        return block if self._gain is None else self._gain.process(block)
+
+    def close(self) -> None:
+        self._source.close()
+
+
 class MicrophoneInput:
-    """Reads a recorder that has been started, in blocks of :data:`BLOCK_S`."""
+    """Reads a recorder that has been started, in blocks of :data:`BLOCK_S`, without channels that hear nothing."""
 
     realtime = True
 
@@ -69,10 +107,21 @@ class MicrophoneInput:
         self.samplerate = recorder.samplerate
         self._recorder = recorder
         self._block_frames = s_to_frames(BLOCK_S, recorder.samplerate)
+        self._downmix = Downmix(recorder.channels, recorder.samplerate)
+        self._problem = ""
 
     def read(self) -> Mono | None:
         block = self._recorder.read(self._block_frames)
-        return np.ascontiguousarray(block[:, 0]) if len(block) else None
+        if not len(block):
+            return None
+        mono = self._downmix.mix(block)
+        if self._downmix.problem != self._problem:
+            self._problem = self._downmix.problem
+            if self._problem:
+                log_event(
+                    _LOG, logging.WARNING, self._problem, advice="check its cable and the input of the sound card"
+                )
+        return mono
 
     def close(self) -> None:
         self._recorder.close()

@@ -201,6 +201,15 @@ class AudioSettings(Section):
     playback_gain_db: float = Field(
         default=0.0, ge=-60, le=12, description="Loudness of everything that is played, in dB; 0 leaves it as it is."
     )
+    high_pass_hz: float = Field(
+        default=80.0,
+        ge=0,
+        le=300,
+        description="Below this, what a microphone hears is taken away: offset, rumble, hum. 0 leaves it as it is.",
+    )
+    capture_gain_db: float = Field(
+        default=24.0, ge=0, le=40, description="How much a quiet voice is amplified at most, in dB; 0 for not at all."
+    )
     reflex: Literal["off", "duck", "pause"] = Field(
         default="off",
         description='What speech does as soon as somebody speaks into the microphone: play on ("off"), more quietly '
@@ -227,7 +236,7 @@ class VadSettings(Section):
         default="auto", description='Detector of speech; "auto" takes silero where it is installed, else webrtc.'
     )
     threshold: float = Field(
-        default=0.5,
+        default=0.6,
         gt=0,
         lt=1,
         description="How certain the detector must be; higher ignores more noise and more quiet speech.",

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from sottovoce.app.inputs import ConditionedInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
@@ -37,6 +38,9 @@ from sottovoce.speech.vad import open_vad
 
 #: The samplerate (Hz) at which the assistant listens.
 EAR_SAMPLERATE = 16_000
+
+#: Channels that are opened, where the device has them, so that one that is dead is noticed.
+EAR_CHANNELS = 2
 
 #: Speech that must lie ready (s) before it sounds, so that a busy machine does not cut the first syllable. Synthesis is
 #: faster than speech, and what is shorter plays at once.
@@ -156,7 +160,7 @@ def open_recorder(config: Config) -> Recorder:
     choose_way(audio.portaudio)
     return Recorder(
         EAR_SAMPLERATE,
-        1,
+        EAR_CHANNELS,
         device=audio.input,
         blocksize=audio.blocksize,
         latency=audio.latency,
@@ -185,6 +189,30 @@ def _sleep_policy(config: Config) -> SleepPolicy:
     )
 
 
+def condition(config: Config, source: AudioInput) -> AudioInput:
+    """``source`` as the settings want it heard."""
+    audio = config.audio
+    return ConditionedInput(source, high_pass_hz=audio.high_pass_hz, most_gain_db=audio.capture_gain_db)
+
+
+def make_segmenter(config: Config, *, pause_ms: int = 0) -> Segmenter:
+    """The segmenter that the settings want; it says nothing of pauses unless ``pause_ms`` is above 0."""
+    vad = config.vad
+    return Segmenter(
+        open_vad(vad.backend),
+        SegmenterSettings(
+            pre_roll_ms=vad.pre_roll_ms,
+            hang_over_ms=vad.hang_over_ms,
+            short_hang_over_ms=min(vad.short_hang_over_ms, vad.hang_over_ms),
+            pause_ms=pause_ms,
+            tail_ms=vad.tail_ms,
+            min_segment_ms=vad.min_segment_ms,
+            max_segment_s=vad.max_segment_s,
+            threshold=vad.threshold,
+        ),
+    )
+
+
 def make_pipeline(
     config: Config,
     backends: Backends,
@@ -210,8 +238,8 @@ def make_pipeline(
     purse : Purse
         Pays for the calls of services.
     """
-    vad = config.vad
     speculate = "off" if lossless else config.turn.speculate
+<<<<<<< HEAD
     segmenter = Segmenter(
         open_vad(vad.backend),
         SegmenterSettings(
@@ -235,6 +263,11 @@ def make_pipeline(
         output,
         purse,
     )
+=======
+    segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
+    ear = condition(config, source)
+    parts = Parts(ear, segmenter, NotEnrolled(), backends.recognizers, backends.generator, backends.synthesizer, output)
+>>>>>>> 25b790d (Measure hearing: sottovoce eval, detectors tuned on recordings, faults of microphones)
     settings = PipelineSettings(
         lossless=lossless,
         language=config.llm.language,

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sottovoce.audio.downmix import Downmix
 from sottovoce.audio.resampler import Resampler
 from sottovoce.core.errors import AudioFileError, BackendUnavailableError, ConfigError
 from sottovoce.core.formats import check_samplerate
@@ -24,9 +25,9 @@ _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0
 class AudioFile:
     """A recording as mono chunks at the rate wanted.
 
-    Channels are averaged, :class:`Resampler` at ``"hq"`` brings them to the rate and carries its state over chunks, and
-    samples that are no numbers become silence. A file that ends early is read as far as it goes, and says so in
-    :attr:`truncated`.
+    Channels in which anything is heard are averaged, :class:`Resampler` at ``"hq"`` brings them to the rate and carries
+    its state over chunks, and samples that are no numbers become silence. A file that ends early is read as far as it
+    goes, and says so in :attr:`truncated`.
 
     Parameters
     ----------
@@ -72,6 +73,7 @@ class AudioFile:
         self.subtype = str(self._file.subtype)
         #: Frames of the file as its header tells.
         self.source_frames = int(self._file.frames)
+        self._downmix = Downmix(self.source_channels, self.source_samplerate)
         #: Whether the file ends before its header says it would; known for a WAV at once, else when it was read.
         self.truncated = _wav_is_cut(self.path)
         #: Samples that were no numbers and became silence.
@@ -121,6 +123,8 @@ class AudioFile:
             faults.append("ends early: its header promises more than it holds")
         if self.scrubbed_samples:
             faults.append(f"{self.scrubbed_samples} samples are no numbers and became silence")
+        if self._downmix.problem:
+            faults.append(self._downmix.problem)
         return "; ".join(faults)
 
     def read(self) -> Mono:
@@ -156,10 +160,7 @@ class AudioFile:
         if not finite.all():
             self.scrubbed_samples += int(block.size - np.count_nonzero(finite))
             block = np.where(finite, block, np.float32(0.0))
-        if block.shape[1] == 1:
-            return np.ascontiguousarray(block[:, 0])
-        mono: Mono = block.mean(axis=1, dtype=np.float32)
-        return mono
+        return self._downmix.mix(block)
 
     def _check_path(self) -> None:
         if self.path.is_dir():

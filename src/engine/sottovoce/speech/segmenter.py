@@ -49,7 +49,9 @@ class SegmenterSettings:
     onset_ms : int
         Speech that makes a start; what is shorter is a click.
     threshold : float
-        Probability from which a block is speech; while somebody speaks, 0.7 times that is enough.
+        Probability from which a block is speech.
+    release : float
+        Part of ``threshold`` that is enough while somebody speaks: within speech a weak block is more likely speech.
     check_flatness : bool or None
         Overrule the detector where a block looks like noise; None: if the detector is WebRTC's, which needs it.
     """
@@ -62,7 +64,8 @@ class SegmenterSettings:
     min_segment_ms: int = 1500
     max_segment_s: float = 30.0
     onset_ms: int = 60
-    threshold: float = 0.5
+    threshold: float = 0.6
+    release: float = 0.7
     check_flatness: bool | None = None
 
     def __post_init__(self) -> None:
@@ -71,7 +74,8 @@ class SegmenterSettings:
         for key in ("hang_over_ms", "short_hang_over_ms", "onset_ms"):
             self._require(key, getattr(self, key) > 0, "more than 0")
         self._require("max_segment_s", self.max_segment_s >= 1.0, "1 or more")
-        self._require("threshold", 0.0 < self.threshold <= 1.0, "more than 0, at most 1")
+        for key in ("threshold", "release"):
+            self._require(key, 0.0 < getattr(self, key) <= 1.0, "more than 0, at most 1")
 
     def _require(self, key: str, good: bool, allowed: str) -> None:
         if not good:
@@ -144,8 +148,6 @@ class _Heard(NamedTuple):
         return self.start_frame + len(self.block)
 
 
-# Within speech a weak block is more likely speech than at its start; 0.5 and 0.35 are Silero's own pair
-_RELEASE = 0.7
 # Blocks that the detector is given once the gate opens, so that a recurrent one does not start without context
 _CONTEXT_BLOCKS = 2
 # How long the gate stays open after the last loud block: shorter than a pause between words would chop the context
@@ -290,7 +292,7 @@ class Segmenter:
             return False
         self._gate_hold_s -= self._block_s
         padded = np.pad(block, (0, self._vad.blocksize - len(block)))
-        limit = self.settings.threshold * (_RELEASE if self._open else 1.0)
+        limit = self.settings.threshold * (self.settings.release if self._open else 1.0)
         return self._vad.probability(padded) >= limit
 
     def _wait_for_onset(self, heard: _Heard) -> list[SegmenterEvent]:

@@ -83,7 +83,7 @@ class OpenAIRecognizer:
         self._connection.warm()
 
     def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
-        """Send these as a hint, as many as are read: the words first, since a service that reads less drops the first."""
+        """Send these as a hint, as many as are read: words first, since what is too much for a model is the first."""
         hint = ""
         for phrase in (*(f"{word}," for word in words[:MAX_HINT_WORDS]), *phrases):
             if len(hint) + len(phrase) > MAX_HINT_CHARS:

@@ -131,7 +131,7 @@ class PocketsphinxRecognizer:
             self._loaded()
 
     def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
-        """Expect these phrases; earlier ones are forgotten. Words are not used: only where they stand makes them likely.
+        """Expect these phrases; earlier ones are forgotten. Words alone are of no use: they need a context.
 
         A word that the dictionary lacks is pronounced by espeak-ng where that is installed, and left out otherwise.
         """

@@ -37,8 +37,8 @@ def vocabulary(notes: Iterable[Note], limit: int = MAX_WORDS) -> tuple[str, ...]
 
 def _unusual(text: str) -> Iterator[str]:
     matches = list(_WORD.finditer(text))
-    capitalised = sum(match[0][0].isupper() for match in matches)
-    titled = len(matches) > 2 and capitalised > len(matches) / 2
+    long_ones = [match[0] for match in matches[1:] if len(match[0]) > 3]
+    titled = len(long_ones) > 1 and all(word[0].isupper() for word in long_ones)
     for match in matches:
         word = match[0]
         begins = match.start() == 0 or bool(_SENTENCE_END.search(text[: match.start()]))
