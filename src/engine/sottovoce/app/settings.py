@@ -269,7 +269,7 @@ class VadSettings(Section):
     tail_ms: int = Field(
         default=300, ge=0, le=3000, description="How much of that silence is given to the recogniser, which needs some."
     )
-    max_segment_s: float = Field(default=30.0, ge=2, le=300, description="A longer segment is cut here.")
+    max_segment_s: float = Field(default=30.0, ge=2, le=300, description="A longer segment is cut at its best pause.")
 
     @model_validator(mode="after")
     def _some_segment_passes(self) -> VadSettings:

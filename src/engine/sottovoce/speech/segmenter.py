@@ -45,7 +45,7 @@ class SegmenterSettings:
         Shorter segments are ignored. Pre-roll and hang-over count in full, even where a recording has been cut so
         close that they are not all there: with the defaults, 600 ms of speech pass and a cough does not.
     max_segment_s : float
-        A longer speech is cut at the best pause in its last third.
+        A longer speech is cut at the best pause in its last half.
     onset_ms : int
         Speech that makes a start; what is shorter is a click.
     threshold : float
@@ -150,6 +150,8 @@ class _Heard(NamedTuple):
 
 # Blocks that the detector is given once the gate opens, so that a recurrent one does not start without context
 _CONTEXT_BLOCKS = 2
+# What is compared where a long speech has no silence to be cut at: some 100 ms
+_QUIET_BLOCKS = 3
 # How long the gate stays open after the last loud block: shorter than a pause between words would chop the context
 _GATE_HOLD_S = 0.3
 
@@ -386,15 +388,18 @@ class Segmenter:
 
 
 def _best_pause(blocks: Sequence[_Heard]) -> int:
-    """Where to cut: the middle of the longest silence in the last third, or its quietest block if there is none."""
-    first = 2 * len(blocks) // 3
+    """Where to cut: the middle of the longest silence in the last half, or of its quietest blocks."""
+    first = len(blocks) // 2
     best_start, best_length, length = 0, 0, 0
     for index in range(first, len(blocks)):
         length = 0 if blocks[index].speech else length + 1
         if length >= best_length > 0 or length > best_length:
             best_start, best_length = index - length + 1, length
-    if best_length:
+    if best_length >= _QUIET_BLOCKS:
         at = best_start + (best_length + 1) // 2
     else:
-        at = min(range(first, len(blocks)), key=lambda index: blocks[index].level)
+        # a shorter one is as likely the closure of a "t" as a border between words
+        levels = [sum(heard.level for heard in blocks[at : at + _QUIET_BLOCKS]) for at in range(first, len(blocks))]
+        whole = max(1, len(levels) - _QUIET_BLOCKS)
+        at = first + min(range(whole), key=levels.__getitem__) + _QUIET_BLOCKS // 2
     return min(max(1, at), len(blocks) - 1)
