@@ -239,22 +239,10 @@ def make_pipeline(
         Pays for the calls of services.
     """
     speculate = "off" if lossless else config.turn.speculate
-<<<<<<< HEAD
-    segmenter = Segmenter(
-        open_vad(vad.backend),
-        SegmenterSettings(
-            pre_roll_ms=vad.pre_roll_ms,
-            hang_over_ms=vad.hang_over_ms,
-            short_hang_over_ms=min(vad.short_hang_over_ms, vad.hang_over_ms),
-            pause_ms=0 if speculate == "off" else vad.pause_ms,
-            tail_ms=vad.tail_ms,
-            min_segment_ms=vad.min_segment_ms,
-            max_segment_s=vad.max_segment_s,
-            threshold=vad.threshold,
-        ),
-    )
+    segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
+    ear = condition(config, source)
     parts = Parts(
-        source,
+        ear,
         segmenter,
         NotEnrolled(),
         backends.recognizers,
@@ -263,11 +251,6 @@ def make_pipeline(
         output,
         purse,
     )
-=======
-    segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
-    ear = condition(config, source)
-    parts = Parts(ear, segmenter, NotEnrolled(), backends.recognizers, backends.generator, backends.synthesizer, output)
->>>>>>> 25b790d (Measure hearing: sottovoce eval, detectors tuned on recordings, faults of microphones)
     settings = PipelineSettings(
         lossless=lossless,
         language=config.llm.language,
