@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sottovoce.app import doctor, system_packages
+from sottovoce.app.config import Override, load
 from sottovoce.app.doctor import Check, exit_code
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.app.system_packages import PORTAUDIO, pip_install, system_install
@@ -215,3 +216,20 @@ def test_microphone_that_spoils_the_earpiece_comes_with_another_one(cli: Cli, mo
     assert microphone["mend"] == "set audio.input to another microphone: 'desk microphone'"
     _, found = examine(cli, "--set", "audio.input=desk microphone")
     assert found["microphone"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        ((), "ok", "nothing costs anything"),
+        (("llm.backend=openai, notes",), "ok", "the prices of 1 models are known; no budget is set"),
+        (("llm.backend=openai", "budget.day_stop_usd=1"), "ok", "a budget is set"),
+        (("llm.backend=openai", "openai.llm_model=gpt-99"), "warning", "the price of gpt-99 (openai) is unknown"),
+        (("llm.backend=openai", "openai.base_url=http://box:1/v1"), "warning", "gpt-4o-mini (box) is unknown"),
+    ],
+)
+def test_prices_of_the_services_are_looked_up(home: Path, settings: tuple[str, ...], state: str, words: str) -> None:
+    overrides = [Override(*setting.split("=", 1)) for setting in settings]
+    check = doctor._costs("costs", load(None, {}, overrides).config)
+    assert (check.state, words in check.detail) == (state, True), check
+    assert bool(check.mend) == (state != "ok")

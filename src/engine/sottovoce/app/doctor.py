@@ -96,6 +96,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "search": _full_text_search,
         "notes": lambda name: _notes(name, config),
         "session store": lambda name: _store(name, config),
+        "costs": lambda name: _costs(name, config),
     }
     for name, look in looks.items():
         yield _guarded(name, look)
@@ -330,6 +331,26 @@ def _store(name: str, config: Config) -> Check:
     if problem is not None:
         return Check(name, "warning", f"sessions cannot be kept: {problem.message}", problem.hint)
     return Check(name, "ok", f"{session.path}; {kept[session.transcripts]}")
+
+
+def _costs(name: str, config: Config) -> Check:
+    from sottovoce.app.opening import configured_models
+    from sottovoce.app.prices import read_prices
+    from sottovoce.app.sessions import limits_of
+
+    models = configured_models(config)
+    if not models:
+        return Check(name, "ok", "no service is set, so nothing costs anything")
+    try:
+        prices = read_prices()
+    except ConfigError as error:
+        return Check(name, "warning", error.message, error.hint)
+    unknown = [f"{model} ({provider})" for provider, model in models if prices.find(provider, model) is None]
+    budget = "a budget is set" if limits_of(config).any else "no budget is set"
+    if unknown:
+        detail = f"the price of {', '.join(unknown)} is unknown, so that no budget counts it; {budget}"
+        return Check(name, "warning", detail, "give it: `sottovoce costs --prices` says where")
+    return Check(name, "ok", f"the prices of {len(models)} models are known; {budget}")
 
 
 def _store_problem(path: Path) -> SottovoceError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol, TypeVar, cast
+from urllib.parse import urlsplit
 
 from sottovoce.app.settings import Config, backend_list
 from sottovoce.audio.resampler import Resampler
@@ -15,7 +16,7 @@ from sottovoce.speech.fallback.llm import FallbackGenerator
 from sottovoce.speech.fallback.tts import Converter, FallbackSynthesizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
-from sottovoce.speech.registry import Kind, open_generator, open_recognizer, open_synthesizer
+from sottovoce.speech.registry import Kind, describe, open_generator, open_recognizer, open_synthesizer
 from sottovoce.speech.tts.base import Synthesizer
 
 
@@ -66,6 +67,18 @@ def open_speaking(config: Config) -> tuple[Synthesizer, Health | None]:
             return each[0], None
         health = Health("tts", names)
         return FallbackSynthesizer(each, health, cast("type[Converter]", Resampler)), health
+
+
+def configured_models(config: Config) -> list[tuple[str, str]]:
+    """Who is paid, and for which model, if every backend that the settings name is called."""
+    found = []
+    for kind, names in (("asr", config.asr.backend), ("llm", config.llm.backend), ("tts", config.tts.backend)):
+        for name in backend_list(names):
+            settings = settings_of(config, kind, name)  # type: ignore[arg-type]
+            if "model" in settings and describe(kind, name).sends:  # type: ignore[arg-type]
+                host = urlsplit(str(settings.get("base_url") or "")).hostname
+                found.append((host or name, str(settings["model"])))
+    return list(dict.fromkeys(found))
 
 
 def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
