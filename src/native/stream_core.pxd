@@ -45,6 +45,7 @@ ctypedef struct stream_state:
 cdef extern from "thread.h" nogil:
     uint64_t sv_thread_self() noexcept
     int sv_thread_priority(uint64_t thread) noexcept
+    void sv_thread_raise(uint64_t thread, int most) noexcept
 
 
 cdef void stream_begin(stream_state* stream, uint64_t now_ns, uint64_t frames,

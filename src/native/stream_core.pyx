@@ -127,6 +127,26 @@ cdef class StreamCallback:
         """
         return sv_thread_priority(sv_load_relaxed(&self.stream.thread))
 
+    def raise_priority(self, most):
+        """Schedule the thread of the blocks at a higher priority, if it is scheduled in realtime; only while the stream
+        is not being closed.
+
+        Realtime: no. Thread: engine.
+
+        Parameters
+        ----------
+        most : int
+            1..99; the thread gets as near to that as the system lets it, and is never lowered.
+
+        Raises
+        ------
+        ValueError
+            If it is out of range.
+        """
+        if not isinstance(most, int) or not 1 <= most <= 99:
+            raise ValueError(f"most is {most!r}; it must be a whole number, 1..99")
+        sv_thread_raise(sv_load_relaxed(&self.stream.thread), most)
+
     @property
     def peak(self):
         """The largest magnitude of late, 0..1: it jumps up within a block and falls 20 dB in 1.7 s.

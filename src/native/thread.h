@@ -24,6 +24,23 @@ static inline int sv_thread_priority(uint64_t thread) {
     return policy == SCHED_FIFO || policy == SCHED_RR ? parameters.sched_priority : 0;
 }
 
+/* Schedules a thread that is scheduled in realtime already at `most` (1 to 99), or as near to it as the system lets it;
+ * never lower than it is. Realtime: no. Thread: engine. */
+static inline void sv_thread_raise(uint64_t thread, int most) {
+    int policy;
+    struct sched_param parameters;
+    if (thread == 0 || pthread_getschedparam((pthread_t)thread, &policy, &parameters) != 0)
+        return;
+    if (policy != SCHED_FIFO && policy != SCHED_RR)
+        return;
+    const int now = parameters.sched_priority;
+    for (int priority = most; priority > now; priority--) {
+        parameters.sched_priority = priority;
+        if (pthread_setschedparam((pthread_t)thread, policy, &parameters) == 0)
+            return;
+    }
+}
+
 #else /* systems whose audio threads have a class of their own, which these figures do not tell */
 
 static inline uint64_t sv_thread_self(void) { return 1; }
@@ -31,6 +48,11 @@ static inline uint64_t sv_thread_self(void) { return 1; }
 static inline int sv_thread_priority(uint64_t thread) {
     (void)thread;
     return -1;
+}
+
+static inline void sv_thread_raise(uint64_t thread, int most) {
+    (void)thread;
+    (void)most;
 }
 
 #endif

@@ -64,6 +64,9 @@ class FakeCallback:
     def priority(self) -> int:
         return 7
 
+    def raise_priority(self, most: int) -> None:
+        pass
+
     def hold(self) -> None:
         self.held = self.was_held = True
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sottovoce.audio.player import Player
-from sottovoce.audio.priority import PriorityGrant, ThreadPriority, priority_grant
+from sottovoce.audio.priority import CALLBACK_PRIORITY, PriorityGrant, ThreadPriority, priority_grant
 from tests.support.soundcard import SoundCard, wait_until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux may refuse: run it there")
@@ -64,17 +64,35 @@ def test_priority_is_told_in_words() -> None:
 @linux_only
 @pytest.mark.device
 def test_priority_in_the_snapshot_is_what_the_thread_really_has(sound_card: SoundCard, way: str) -> None:
-    before = scheduled()
+    before, grant = scheduled(), priority_grant()
+    wanted = min(CALLBACK_PRIORITY, grant.most) if grant.granted else 0
     with Player(48000, 1, device="vs48", latency=0.1) as player:
-        wait_until(lambda: player.snapshot_state().stream.priority.text != "unknown", 10.0, "a block")
+        told = f"realtime {wanted}" if grant.granted else "normal"
+        wait_until(lambda: player.snapshot_state().stream.priority.text == told, 10.0, f"a thread that is {told}")
         priority = player.snapshot_state().stream.priority
         here = scheduled()
-    if priority_grant().granted:
-        number = int(priority.text.removeprefix("realtime "))
-        assert (os.SCHED_FIFO, number) in here - before, "on either way PortAudio asks for it"
+    if grant.granted:
+        assert (os.SCHED_FIFO, wanted) in here - before, "on either way PortAudio asks for it, and it is raised"
+        assert (os.SCHED_FIFO, 1) not in here - before
     else:
-        assert priority.text == "normal"
         assert priority.reason
+
+
+@linux_only
+@pytest.mark.device
+def test_priority_is_raised_again_on_the_next_device(sound_card: SoundCard) -> None:
+    if not priority_grant().granted:
+        pytest.skip("no realtime priority here")
+    with Player(48000, 1, device="vs48", latency=0.1) as player:
+
+        def raised(generation: int) -> bool:
+            stream = player.snapshot_state().stream
+            return stream.generation >= generation and stream.priority.text != "realtime 1"
+
+        wait_until(lambda: raised(1), 10.0, "a raised thread")
+        first = player.snapshot_state().stream.generation
+        player.output.recreate("a test")  # type: ignore[attr-defined]
+        wait_until(lambda: raised(first + 1), 10.0, "another raised thread")
 
 
 @linux_only

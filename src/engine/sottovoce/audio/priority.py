@@ -16,6 +16,11 @@ GRANT_HINT = (
     'sudo usermod -aG audio "$USER", and log in anew'
 )
 
+#: What the thread of a callback gets where it has realtime priority at all. PortAudio asks for 1, the least; then every
+#: thread of a sound server (PulseAudio's have 5) that wakes on the same core pushes it aside in the middle of a block,
+#: often to the other core, whose caches know nothing of it. rtkit grants no more than this.
+CALLBACK_PRIORITY = 20
+
 _BY_THE_SYSTEM = {
     "darwin": "CoreAudio runs its threads in realtime by itself",
     "win32": "Windows runs audio threads in a class of their own by itself",

@@ -43,7 +43,7 @@ from sottovoce.audio.lifecycle import (
     Ticked,
 )
 from sottovoce.audio.negotiate import StreamConfig, formats_to_try, tell_fallback
-from sottovoce.audio.priority import ThreadPriority
+from sottovoce.audio.priority import CALLBACK_PRIORITY, ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.stream_callback import CallbackFactory, StreamCallback
 from sottovoce.audio.tuning import QUIET_PEAK, LatencyControl
@@ -115,6 +115,7 @@ class StreamKeeper:
         self._latency = LatencyControl(config)
         self._counter_log = CounterLog()
         self._told_fallback = False
+        self._raised_generation = 0
         self._choice = DeviceChoice(host, config)
         self._arrival = ArrivalWatch()
 
@@ -268,6 +269,7 @@ class StreamKeeper:
             with self._lock:
                 trial = self._lifecycle.trial_generation
                 live = self._streams.get(trial) if trial else self._live_locked()
+                self._raise_priority_locked(live)
             interval_s = live.watchdog.interval_s if live else _IDLE_INTERVAL_S
             if live is not None:
                 self._look_at(live, on_trial=live.generation == trial)
@@ -277,6 +279,12 @@ class StreamKeeper:
                 with self._lock:
                     counters = self._counters_locked()
                 self._execute(self._counter_log.look(counters, self._clock.now_ns()))
+
+    def _raise_priority_locked(self, live: _Live | None) -> None:
+        """Once for each stream, from its first block on; under the lock, as only a stream that stays has a thread."""
+        if live is not None and live.generation != self._raised_generation and live.callback.last_block_ns:
+            self._raised_generation = live.generation
+            live.callback.raise_priority(CALLBACK_PRIORITY)
 
     def _look_at(self, live: _Live, on_trial: bool) -> None:
         callback = live.callback
