@@ -16,6 +16,7 @@ from sottovoce.app.exit_codes import ExitCode
 from sottovoce.session.store import SessionStore
 from tests.app.conftest import Result
 from tests.emulator import Does, Emulator
+from tests.support.shared import manifest, shared_data
 
 pytest.importorskip("openai", reason='install the extra: pip install -e ".[openai]"')
 
@@ -182,6 +183,46 @@ def test_everything_is_done_by_services_by_configuration_alone(
     assert samplerate == 24_000
     assert np.abs(spoken).max() > 0.2
     assert emulator.wait_for("speech").json["input"] == "Half past nine"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe", "gpt-live-transcribe"])
+def test_real_recordings_are_answered_by_three_services(tmp_path: Path, emulator: Emulator, model: str) -> None:
+    pytest.importorskip("google.genai", reason='install the extra: pip install -e ".[google]"')
+    pytest.importorskip("google.cloud.texttospeech", reason='install the extra: pip install -e ".[google]"')
+    row = manifest("questions")[0]
+    file = shared_data() / "speech" / row["file"]
+    asked, _ = soundfile.read(file, dtype="float32")
+    heard_s: list[float] = []
+
+    def hear(samples: np.ndarray, samplerate: int) -> str:
+        heard_s.append(len(samples) / samplerate)
+        return row["transcript"]
+
+    emulator.hear = hear
+    emulator.knows[row["transcript"].casefold()] = ("Half past nine", "The meeting is at ten")
+    env = {
+        "SOTTOVOCE_ASR_BACKEND": "openai",
+        "SOTTOVOCE_OPENAI_ASR_MODEL": model,
+        "SOTTOVOCE_LLM_BACKEND": "gemini",
+        "USE_TTS_ENGINE": "google",
+        "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
+        "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
+        "SOTTOVOCE_GOOGLE_BASE_URL": emulator.google_url,
+        "SOTTOVOCE_TTS_VOICE": "en-US-Chirp3-HD-Kore" if model == "gpt-live-transcribe" else "en-US-Wavenet-D",
+    }
+    done = sottovoce("answer", file, "--out", tmp_path / "out", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "Half past nine" in done.stdout
+    assert "The meeting is at ten" in done.stdout
+    spoken, samplerate = soundfile.read(tmp_path / "out" / f"{file.stem}.theses.wav")
+    assert samplerate == 24_000
+    assert np.abs(spoken).max() > 0.2
+    assert 0.5 < max(heard_s) <= len(asked) / EAR + 1.0  # its sound, not what else could be sent
+    routes = {request.route for request in emulator.requests}
+    assert ("segment" if model == "gpt-live-transcribe" else "transcription") in routes
+    assert "gemini" in routes
+    assert ("google-stream" if model == "gpt-live-transcribe" else "google") in routes
 
 
 def test_offline_parts_stand_in_for_services_that_cannot_be_reached(

@@ -17,4 +17,6 @@ def service_settings(kind: Kind, name: str, emulator: Emulator) -> dict[str, obj
     """Settings that point a backend at the emulator; none for one that sends nothing."""
     if not describe(kind, name).sends:
         return {}
+    if name == "google":  # its library is loaded only where it is needed
+        return {"base_url": emulator.google_url, **PATIENCE[kind]}
     return {"base_url": {"openai": emulator.openai_url, "gemini": emulator.url}[name], **PATIENCE[kind]}

@@ -20,7 +20,14 @@ from tests.emulator import Emulator
 
 PHRASES = ["When do we launch?", "How much does it cost?", "Who leads the team?"]
 
-INSTALLED = [name for name in backend_names("asr") if not describe("asr", name).missing]
+#: Backends, and models of theirs that are asked otherwise.
+MODELS = {"openai": ("gpt-4o-mini-transcribe", "whisper-1", "gpt-live-transcribe")}
+INSTALLED = [
+    (name, model)
+    for name in backend_names("asr")
+    if not describe("asr", name).missing
+    for model in MODELS.get(name, ("",))
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +42,12 @@ def hear(samples: npt.NDArray[np.int16], samplerate: int) -> str:
     return PHRASES[1] if len(samples) > samplerate and not begins.any() and samples.any() else ""
 
 
-@pytest.fixture(params=INSTALLED)
+@pytest.fixture(params=INSTALLED, ids=lambda backend: " ".join(filter(None, backend)))
 def recognizer(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Recognizer]:
     emulator.hear = hear
-    opened = open_recognizer(request.param, **service_settings("asr", request.param, emulator))
+    name, model = request.param
+    settings = service_settings("asr", name, emulator) | ({"model": model} if model else {})
+    opened = open_recognizer(name, **settings)
     opened.warm()
     yield opened
     opened.close()

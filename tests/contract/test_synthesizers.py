@@ -21,12 +21,20 @@ from tests.emulator import Emulator
 TEXT = "On the third of June, first in Europe, then everywhere"
 LONG = " ".join(["This sentence is said again and again."] * 60)
 
-INSTALLED = [name for name in backend_names("tts") if not describe("tts", name).missing]
+#: Backends, and voices of theirs that are asked otherwise.
+VOICES = {"google": ("auto", "en-US-Chirp3-HD-Kore")}
+INSTALLED = [
+    (name, voice)
+    for name in backend_names("tts")
+    if not describe("tts", name).missing
+    for voice in VOICES.get(name, ("auto",))
+]
 
 
-@pytest.fixture(params=INSTALLED)
+@pytest.fixture(params=INSTALLED, ids=" ".join)
 def synthesizer(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Synthesizer]:
-    opened = open_synthesizer(request.param, **service_settings("tts", request.param, emulator))
+    name, voice = request.param
+    opened = open_synthesizer(name, voice=voice, **service_settings("tts", name, emulator))
     opened.warm()
     yield opened
     opened.close()

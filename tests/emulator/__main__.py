@@ -28,9 +28,10 @@ def environment(emulator: Emulator) -> dict[str, str]:
     return {
         "SOTTOVOCE_OPENAI_BASE_URL": emulator.openai_url,
         "SOTTOVOCE_GEMINI_BASE_URL": emulator.url,
+        "SOTTOVOCE_GOOGLE_BASE_URL": emulator.google_url,
         "SOTTOVOCE_ASR_BACKEND": "openai",
-        "SOTTOVOCE_LLM_BACKEND": "openai",
-        "SOTTOVOCE_TTS_BACKEND": "openai",
+        "SOTTOVOCE_LLM_BACKEND": "gemini",
+        "SOTTOVOCE_TTS_BACKEND": "google",
     }
 
 

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.emulator.voices import Voices
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class Request:
     Attributes
     ----------
     route : str
-        What was asked of: "chat", "gemini", "transcription", "speech", "model".
+        What was asked of: "chat", "gemini", "transcription", "speech", "model"; "realtime" for a socket, and "segment"
+        for each segment on it, whose ``body`` is the sound; "google", "google-stream" and "voices".
+    messages : list
+        What was sent otherwise than in ``body``: messages of gRPC, settings of a socket.
     gone : threading.Event
         Set when the client has closed the connection before the answer was whole.
     gone_at : float
@@ -74,6 +80,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     connection: int
+    messages: list[Any] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
     gone_at: float = 0.0
 
@@ -97,7 +104,7 @@ class Gone(Exception):
 
 
 class Emulator:
-    """All services at one address, with a thread for each connection.
+    """All services, with a thread for each connection: those of OpenAI and Gemini at one address, Google's at another.
 
     Parameters
     ----------
@@ -135,6 +142,7 @@ class Emulator:
         self._ending = threading.Event()
         self._connections = 0
         self._services = services
+        self._voices: Voices | None = None
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="emulator")
 
@@ -146,6 +154,29 @@ class Emulator:
     @property
     def openai_url(self) -> str:
         return f"{self.url}/v1"
+
+    @property
+    def google_url(self) -> str:
+        """Where Google's voices are; they are started when this is first asked for, since their library loads long."""
+        return self.voices.url
+
+    @property
+    def voices(self) -> Voices:
+        from tests.emulator.voices import Voices
+
+        with self._changed:
+            if self._voices is None:
+                self._voices = Voices(self)
+            return self._voices
+
+    @property
+    def ending(self) -> bool:
+        """Whether everybody is to stop."""
+        return self._ending.is_set()
+
+    def hang_up(self) -> None:
+        """End every connection of HTTP and its sockets."""
+        self._server.hang_up()
 
     def script(self, route: str, *does: Does) -> None:
         """What to do with the next requests of a route, one after another."""
@@ -175,6 +206,8 @@ class Emulator:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5.0)
+        if self._voices is not None:
+            self._voices.close()
 
     def take(self, request: Request) -> Does:
         """Note a request and say what to do with it."""
@@ -225,9 +258,12 @@ class _Server(ThreadingHTTPServer):
         self.open: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
-    def server_close(self) -> None:
+    def hang_up(self) -> None:
         for connection in tuple(self.open):
-            _shut(connection)
+            shut(connection)
+
+    def server_close(self) -> None:
+        self.hang_up()
         super().server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -268,6 +304,10 @@ class _Handler(BaseHTTPRequestHandler):
         does = emulator.take(request)
         try:
             emulator.wait(does.delay_s, self.connection)
+            if request.route == "realtime" and does.status == 200 and "upgrade" in headers:
+                from tests.emulator.sockets import Conversation
+
+                Conversation(emulator, request, does, self.connection).run()
             answer = emulator.answer(request) if does.status == 200 else None
             if answer is None:
                 self._refuse(request, does)
@@ -306,7 +346,7 @@ class _Handler(BaseHTTPRequestHandler):
             if count == does.stall_after:
                 emulator.wait(3600.0, connection)
             if count == does.cut_after:
-                _shut(connection)
+                shut(connection)
                 raise Gone
             if count == does.error_after:
                 self._chunk(answer.error_item)
@@ -321,6 +361,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
 
-def _shut(connection: socket.socket) -> None:
+def shut(connection: socket.socket) -> None:
     with suppress(OSError):  # closed already
         connection.shutdown(socket.SHUT_RDWR)

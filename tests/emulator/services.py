@@ -1,4 +1,7 @@
-"""What each service says to a request: OpenAI's chat, transcription and speech, and Gemini's answers."""
+"""What each service says to a request: OpenAI's chat, transcription and speech, and Gemini's answers.
+
+Transcription over a socket is in `sockets`, Google's voices are in `voices`.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ ROUTES = (
     (r"/v1/chat/completions", "chat"),
     (r"/v1/audio/transcriptions", "transcription"),
     (r"/v1/audio/speech", "speech"),
+    (r"/v1/realtime", "realtime"),
     (r"/v1beta/models/[^/:]+:(streamGenerateContent|generateContent)", "gemini"),
     (r"/v1(beta)?/models(/.+)?", "model"),
 )
@@ -123,9 +127,7 @@ def _speech(emulator: Emulator, request: Request) -> Answer:
     from tests.emulator.server import Answer
 
     body = request.json
-    frames = int(len(body["input"]) * CHARACTER_S * SPEECH_RATE / float(body.get("speed", 1.0)))
-    tone = 0.3 * np.sin(2 * np.pi * 220 / SPEECH_RATE * np.arange(frames))
-    pcm = (tone * np.iinfo(np.int16).max).astype("<i2").tobytes()
+    pcm = tone(body["input"], float(body.get("speed", 1.0)), SPEECH_RATE)
     size = int(2 * SPEECH_RATE * CHUNK_S)
     return Answer("audio/pcm", (pcm[at : at + size] for at in range(0, len(pcm), size)))
 
@@ -159,6 +161,13 @@ def _transcription_usage(seconds: float, text: str) -> dict[str, Any]:
     return {"type": "tokens", "input_tokens": sound, "output_tokens": words, "total_tokens": sound + words} | {
         "input_token_details": details
     }
+
+
+def tone(text: str, speed: float, samplerate: int) -> bytes:
+    """What a text sounds like: int16, as long as it takes to say it."""
+    frames = int(len(text) * CHARACTER_S * samplerate / speed)
+    sound = 0.3 * np.sin(2 * np.pi * 220 / samplerate * np.arange(frames))
+    return (sound * np.iinfo(np.int16).max).astype("<i2").tobytes()
 
 
 def _model(emulator: Emulator, request: Request) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError, ConfigError
 from sottovoce.core.types import Mono
-from sottovoce.speech.asr.base import Transcript
-from sottovoce.speech.fallback.asr import FallbackRecognizer
+from sottovoce.speech.asr.base import RecognizerStream, StreamingRecognizer, Transcript
+from sottovoce.speech.fallback.asr import FallbackRecognizer, recognizer_chain
 from sottovoce.speech.fallback.breaker import Breaker, BreakerPolicy
 from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
@@ -284,6 +284,117 @@ def test_all_recognisers_expect_the_phrases() -> None:
 def test_recognisers_of_different_samplerates_make_no_chain() -> None:
     with pytest.raises(ConfigError, match="different samplerates"):
         FallbackRecognizer([Ear("a"), Ear("b", 8000)], Health("asr", ["a", "b"]))
+
+
+class QuickEar(Ear):
+    """A recogniser that hears while somebody speaks: how many pieces there were so far. It may fail at one of them."""
+
+    def __init__(self, name: str, fails_at: int | None = None, fails: int = 0) -> None:
+        super().__init__(name, fails=fails)
+        self.fails_at = fails_at
+        self.streams: list[QuickStream] = []
+
+    def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        super().transcribe(audio, cancel)
+        return Transcript(f"{self.name} {len(audio)}", "en", None, self.name)
+
+    def listen(self, heard: Callable[[Transcript], None]) -> RecognizerStream:
+        if self.fails:
+            self.fails -= 1
+            raise broken(self.name)
+        self.streams.append(QuickStream(self, heard))
+        return self.streams[-1]
+
+
+class QuickStream:
+    def __init__(self, ear: QuickEar, heard: Callable[[Transcript], None]) -> None:
+        self.ear, self.heard, self.pieces, self.closed = ear, heard, 0, 0
+
+    def feed(self, audio: Mono) -> None:
+        self.pieces += 1
+        if self.pieces != self.ear.fails_at:
+            self.heard(Transcript(str(self.pieces), "en", None, self.ear.name))
+
+    def finish(self, cancel: CancelToken) -> Transcript:
+        if self.ear.fails_at is not None and self.pieces >= self.ear.fails_at:
+            raise broken(self.ear.name)
+        return Transcript(str(self.pieces), "en", None, self.ear.name)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class QuickChain:
+    """A chain whose first one hears while somebody speaks, with a clock that stands still."""
+
+    def __init__(self, first: Ear, second: Ear) -> None:
+        self.clock = SteppedClock()
+        self.health = Health("asr", [first.name, second.name], policy=POLICY, clock=self.clock)
+        self.told: list[BackendError | Changed] = []
+        self.health.listen(self.told.append)
+        self.recognizer = recognizer_chain([first, second], self.health)
+        self.partial: list[Transcript] = []
+
+    def hear(self, pieces: int, cancel: CancelToken | None = None) -> Transcript:
+        assert isinstance(self.recognizer, StreamingRecognizer)
+        stream = self.recognizer.listen(self.partial.append)
+        try:
+            for _ in range(pieces):
+                stream.feed(np.zeros(10, np.float32))
+            return stream.finish(cancel or CancelToken())
+        finally:
+            stream.close()
+
+
+def test_chain_hears_while_somebody_speaks_if_its_first_one_does() -> None:
+    quick, slow = QuickEar("a"), Ear("b")
+    assert isinstance(recognizer_chain([quick, slow], Health("asr", ["a", "b"])), StreamingRecognizer)
+    assert not isinstance(recognizer_chain([slow, quick], Health("asr", ["b", "a"])), StreamingRecognizer)
+    chain = QuickChain(quick, slow)
+    assert chain.hear(3).text == "3"
+    assert [transcript.text for transcript in chain.partial] == ["1", "2", "3"]
+    assert chain.told == []
+
+
+def test_next_one_hears_the_whole_segment_if_the_first_fails_in_the_middle() -> None:
+    chain = QuickChain(QuickEar("a", fails_at=2), QuickEar("b"))
+    assert chain.hear(3) == Transcript("b 30", "en", None, "b")
+    assert [str(news) for news in chain.told[:1]] == ["a is broken"]
+    assert chain.told[1:] == [Changed("asr", "b")]
+
+
+def test_next_one_hears_the_segment_if_the_first_cannot_begin_it() -> None:
+    chain = QuickChain(QuickEar("a", fails=1), QuickEar("b"))
+    assert chain.hear(2).text == "b 20"
+
+
+def test_next_one_hears_segments_as_they_are_spoken_while_the_first_rests() -> None:
+    first, second = QuickEar("a", fails=1), QuickEar("b")
+    chain = QuickChain(first, second)
+    chain.hear(1)
+    assert chain.hear(2).text == "2"
+    assert (len(first.streams), len(second.streams)) == (0, 1)
+    chain.clock.ns = 5 * S
+    assert chain.hear(3) == Transcript("3", "en", None, "a")
+
+
+def test_segment_that_is_given_up_blames_nobody_and_the_first_is_tried_again() -> None:
+    first = QuickEar("a", fails=1)
+    chain = QuickChain(first, QuickEar("b"))
+    chain.hear(1)
+    chain.clock.ns = 5 * S
+    assert isinstance(chain.recognizer, StreamingRecognizer)
+    stream = chain.recognizer.listen(chain.partial.append)
+    stream.feed(np.zeros(10, np.float32))
+    stream.close()
+    stream.close()
+    assert first.streams[0].closed
+    assert chain.hear(1).backend == "a"
+
+
+def test_if_no_recogniser_of_a_stream_hears_the_last_error_is_raised() -> None:
+    with pytest.raises(BackendError, match="b is broken"):
+        QuickChain(QuickEar("a", fails_at=1), Ear("b", fails=1)).hear(1)
 
 
 class Voice:

@@ -53,7 +53,7 @@ def test_environment_is_stronger_than_file_and_file_than_keyring(
     assert found(place()) is None
     empty["sottovoce", "openai"] = "from-keyring"
     assert found(place()) == "from-keyring"
-    assert place().find(in_keyring=False) is None
+    assert place().find(elsewhere=False) is None
     file = key_file(tmp_path, " from-file\n")
     assert found(place(file)) == "from-file"
     monkeypatch.setenv("OPENAI_API_KEY", "from-environment")

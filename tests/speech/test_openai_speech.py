@@ -12,7 +12,7 @@ import pytest
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError, BackendTimeoutError
 from sottovoce.core.types import Mono
-from sottovoce.speech.asr.openai import MAX_CLIP_S, MAX_HINT_CHARS
+from sottovoce.speech.asr._openai_limits import MAX_CLIP_S, MAX_HINT_CHARS
 from sottovoce.speech.registry import open_recognizer, open_synthesizer
 from sottovoce.speech.tts.base import Synthesizer
 from sottovoce.speech.tts.openai import MAX_CHARS, SAMPLERATE

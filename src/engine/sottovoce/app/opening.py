@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sottovoce.app.settings import Config, backend_list
 from sottovoce.audio.resampler import Resampler
 from sottovoce.speech.asr.base import Recognizer
-from sottovoce.speech.fallback.asr import FallbackRecognizer
+from sottovoce.speech.fallback.asr import recognizer_chain
 from sottovoce.speech.fallback.health import Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
 from sottovoce.speech.fallback.tts import Converter, FallbackSynthesizer
@@ -42,9 +42,7 @@ def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:
         if len(names) == 1:
             return [open_one(names[0]) for _ in range(config.asr.workers)], None
         health = Health("asr", names)
-        return [
-            FallbackRecognizer([open_one(name) for name in names], health) for _ in range(config.asr.workers)
-        ], health
+        return [recognizer_chain([open_one(name) for name in names], health) for _ in range(config.asr.workers)], health
 
 
 def open_thinking(config: Config, index: NotesIndex | None) -> tuple[Generator, Health | None]:
@@ -90,24 +88,34 @@ def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
         "model": openai.asr_model,
         "base_url": openai.asr_base_url or openai.base_url,
         "key_file": openai.key_file,
+        "realtime": openai.asr_realtime,
         "first_word_s": config.asr.first_word_s,
     }
 
 
 def _synthesizer_settings(config: Config, name: str) -> dict[str, object]:
-    tts, openai = config.tts, config.openai
+    tts, openai, google = config.tts, config.openai, config.google
     # a voice belongs to one synthesiser; those behind it take one that fits
     voice = tts.voice if name == backend_list(tts.backend)[0] else "auto"
     manner: dict[str, object] = {"voice": voice, "speed": tts.speed, "volume": tts.volume}
-    if name != "openai":
-        return manner
-    return {
-        **manner,
-        "model": openai.tts_model,
-        "base_url": openai.tts_base_url or openai.base_url,
-        "key_file": openai.key_file,
-        "first_sound_s": tts.first_sound_s,
-    }
+    match name:
+        case "openai":
+            return {
+                **manner,
+                "model": openai.tts_model,
+                "base_url": openai.tts_base_url or openai.base_url,
+                "key_file": openai.key_file,
+                "first_sound_s": tts.first_sound_s,
+            }
+        case "google":
+            return {
+                **manner,
+                "base_url": google.base_url,
+                "key_file": google.key_file,
+                "first_sound_s": tts.first_sound_s,
+            }
+        case _:
+            return manner
 
 
 def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:

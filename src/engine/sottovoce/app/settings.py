@@ -6,113 +6,29 @@ Read with :func:`sottovoce.app.config.load`; the models are frozen and refuse un
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
-from sottovoce.core.secrets import redacted
+from sottovoce.app.setting_types import (
+    Device,
+    KeyFile,
+    Language,
+    LanguageOrAuto,
+    Latency,
+    LeadIn,
+    ModelName,
+    ModelOrNone,
+    NotesPath,
+    Section,
+    StorePath,
+    Url,
+    Usd,
+    backend,
+)
 
 APP_NAME = "sottovoce"
-
-T = TypeVar("T")
-
-
-def _device(value: object) -> object:
-    """A number written as text, as it comes from the environment, is a device id; "" is the default device."""
-    if value == "":
-        return None
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-def _latency(value: object) -> object:
-    """A number written as text is seconds."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _whole(value: object) -> object:
-    """A number written as text is a number."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-def _amount(value: object) -> object:
-    """Nothing is no limit, and a number written as text is a number."""
-    try:
-        return None if value == "" else float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _path(value: object, info: ValidationInfo) -> object:
-    """Text is a path, none if empty; a relative one in a file counts from the folder of that file."""
-    if value == "":
-        return None
-    if not isinstance(value, str | Path):
-        return value
-    try:
-        return Path((info.context or {}).get("folder", ""), Path(value).expanduser())
-    except RuntimeError as error:  # "~somebody", and there is no such person
-        raise ValueError(str(error)) from error
-
-
-def _no_key(value: T) -> T:
-    """What looks like a key has been pasted into the wrong place, from where it would be shown."""
-    if value is not None and redacted(str(value)) != str(value):
-        raise ValueError("this looks like a key")
-    return value
-
-
-def _allowed(text: str) -> Any:
-    """Says in words what is allowed, where type and limits do not tell."""
-    return Field(json_schema_extra={"allowed": text})
-
-
-def _backend(kind: str, default: str, description: str) -> Any:
-    """A name of a backend; which there are is found out when it matters."""
-    return Field(default, description=description, json_schema_extra={"backends": kind})
-
-
-Device: TypeAlias = Annotated[
-    int | str | None, BeforeValidator(_device), _allowed('a device id, a name or a part of it, or "" for the default')
-]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=2)]
-Latency: TypeAlias = Annotated[
-    Literal["auto", "low", "high"] | Seconds,
-    BeforeValidator(_latency),
-    _allowed('"auto", "low", "high", or seconds up to 2'),
-]
-LeadIn: TypeAlias = Annotated[
-    Literal["auto"] | Annotated[int, Field(ge=0, le=5000)],
-    BeforeValidator(_whole),
-    _allowed('"auto", or milliseconds from 0 to 5000'),
-]
-Usd: TypeAlias = Annotated[
-    Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None,
-    BeforeValidator(_amount),
-    _allowed('US dollars, as 0.5, or "" for no limit'),
-]
-NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), _allowed('a folder or a file, or "" for none')]
-KeyFile: TypeAlias = Annotated[
-    Path | None, BeforeValidator(_path), AfterValidator(_no_key), _allowed('a file that holds the key, or "" for none')
-]
-Url: TypeAlias = Annotated[
-    str,
-    Field(pattern=r"^(https?://[^\s/?#@]+([/?#]\S*)?)?$"),
-    AfterValidator(_no_key),
-    _allowed('an address with http or https and its path, no key and no password in it, or ""'),
-]
-ModelName: TypeAlias = Annotated[
-    str, Field(pattern=r"^\S+$", max_length=200), AfterValidator(_no_key), _allowed("the name of a model")
-]
-ModelOrNone: TypeAlias = Annotated[str, Field(pattern=r"^\S*$", max_length=200), _allowed('the name of a model, or ""')]
-StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), _allowed("a file")]
-Language: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$"), _allowed('two letters (ISO 639-1), as "en"')]
-LanguageOrAuto: TypeAlias = Annotated[
-    str, Field(pattern="^(auto|[a-z]{2})$"), _allowed('"auto", or two letters (ISO 639-1), as "en"')
-]
 
 
 def backend_list(names: str) -> tuple[str, ...]:
@@ -123,12 +39,6 @@ def backend_list(names: str) -> tuple[str, ...]:
 def default_store_path() -> Path:
     """Where sessions are kept unless a setting says otherwise."""
     return platformdirs.user_data_path(APP_NAME, appauthor=False) / "sessions.db"
-
-
-class Section(BaseModel):
-    """A section of the settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class AudioSettings(Section):
@@ -284,7 +194,7 @@ class VadSettings(Section):
 class AsrSettings(Section):
     """The recogniser: speech to text."""
 
-    backend: str = _backend(
+    backend: str = backend(
         "asr", "pocketsphinx", "Which recogniser, or several in order: if the first fails, the next one hears."
     )
     workers: int = Field(default=2, ge=1, le=16, description="Segments transcribed at the same time.")
@@ -300,7 +210,7 @@ class AsrSettings(Section):
 class LlmSettings(Section):
     """The generator: a question to theses."""
 
-    backend: str = _backend(
+    backend: str = backend(
         "llm", "notes", "Which generator, or several in order: if the first fails, the next one goes on."
     )
     style: Literal["theses", "answer"] = Field(
@@ -329,7 +239,7 @@ class LlmSettings(Section):
 class TtsSettings(Section):
     """The synthesiser: theses to speech."""
 
-    backend: str = _backend(
+    backend: str = backend(
         "tts", "espeak", "Which synthesiser, or several in order: if the first fails, the next one speaks."
     )
     voice: str = Field(
@@ -369,6 +279,11 @@ class OpenaiSettings(Section):
         default="", description='Model that writes answers, where llm.style = "answer"; "" is llm_model.'
     )
     asr_model: ModelName = Field(default="gpt-4o-mini-transcribe", description="Model that recognises speech.")
+    asr_realtime: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether speech is sent to the recogniser while it is still spoken, over a socket, and not when it "
+        'is over; "auto" does so with models that write while they listen (gpt-live-transcribe).',
+    )
     tts_model: ModelName = Field(default="tts-1", description="Model that speaks.")
     key_file: KeyFile = Field(
         default=None,
@@ -388,6 +303,21 @@ class GeminiSettings(Section):
     key_file: KeyFile = Field(
         default=None,
         description="File that holds nothing but the key, readable by you alone; GEMINI_API_KEY is stronger.",
+    )
+
+
+class GoogleSettings(Section):
+    """Google Cloud, whose voices speak. The key is never a setting; see docs/backends.md."""
+
+    base_url: Url = Field(
+        default="",
+        description='Address of the service, as "https://eu-texttospeech.googleapis.com"; "" is that of Google. With '
+        "http it must be this machine.",
+    )
+    key_file: KeyFile = Field(
+        default=None,
+        description="File of a service account (JSON), or with nothing but a key, readable by you alone; "
+        "GOOGLE_TTS_API_KEY is stronger.",
     )
 
 
@@ -476,6 +406,7 @@ class Config(Section):
     notes: NotesSettings = Field(default_factory=NotesSettings)
     openai: OpenaiSettings = Field(default_factory=OpenaiSettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
+    google: GoogleSettings = Field(default_factory=GoogleSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
@@ -497,6 +428,7 @@ SECTIONS: dict[str, type[Section]] = {
     "notes": NotesSettings,
     "openai": OpenaiSettings,
     "gemini": GeminiSettings,
+    "google": GoogleSettings,
     "turn": TurnSettings,
     "budget": BudgetSettings,
     "session": SessionSettings,

@@ -6,51 +6,34 @@ import io
 import wave
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import Any, Literal
 
 from sottovoce.core.cancel import CancelToken
-from sottovoce.core.errors import BackendError
 from sottovoce.core.formats import to_int16
 from sottovoce.core.types import Mono
+from sottovoce.speech.asr._openai_limits import SAMPLERATE, check_length, count, hints_for, holds_sound
+from sottovoce.speech.asr._openai_realtime import LIVE, RealtimeRecognizer
+from sottovoce.speech.asr._openai_socket import RealtimeConnection
 from sottovoce.speech.asr.base import Transcript
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.openai_client import OpenAIConnection
 from sottovoce.speech.remote.server import OPENAI, server_of
 from sottovoce.speech.usage import Call
 
-if TYPE_CHECKING:
-    from openai.types.audio.transcription_text_done_event import Usage as TranscriptionUsage
-
 EXTRA = "openai"
-PACKAGES = ("openai", "httpx2")
+PACKAGES = ("openai", "httpx2", "websockets")
 SENDS = (
     "the sound of each segment that is taken for speech, and questions of your notes as a hint, go to api.openai.com, "
     "or to the server that openai.asr_base_url names"
 )
 MODEL_KEY = "openai.asr_model"
 
-SAMPLERATE = 16_000
-
-#: Shorter clips (s) the service refuses, and they hold no word; longer ones go beyond its 25 MB.
-MIN_CLIP_S, MAX_CLIP_S = 0.1, 780.0
-
-#: A clip with no sample above this is silence, of which Whisper's models make words.
-SILENCE = 1e-4
-
-#: Characters of the hint; the models read the last 224 tokens of it.
-MAX_HINT_CHARS = 600
-
-#: Words of the notes among them; the rest is for questions.
-MAX_HINT_WORDS = 20
-
 #: Models whose names begin so answer word by word, others (whisper-1, and those of other servers) at the end.
 STREAMED = "gpt-"
 
 
 class OpenAIRecognizer:
-    """Sends each segment to the transcription service.
+    """Sends each segment, when it is over, to the transcription service.
 
     The answers of the later models are streamed: cancelled in the middle, what has come is the transcript.
 
@@ -68,7 +51,8 @@ class OpenAIRecognizer:
         self._connection = connection
         self._language = language
         self._deadlines = deadlines
-        self._hint = ""
+        self._phrases: tuple[str, ...] = ()
+        self._words: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,13 +67,8 @@ class OpenAIRecognizer:
         self._connection.warm()
 
     def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None:
-        """Send these as a hint, as many as are read: words first, since what is too much for a model is the first."""
-        hint = ""
-        for phrase in (*(f"{word}," for word in words[:MAX_HINT_WORDS]), *phrases):
-            if len(hint) + len(phrase) > MAX_HINT_CHARS:
-                break
-            hint += f"{phrase} "
-        self._hint = hint.strip()
+        """Send these as a hint, as many as are read."""
+        self._phrases, self._words = tuple(phrases), tuple(words)
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
         """Recognise one segment; nothing is sent of one that is too short for a word, or silent.
@@ -99,19 +78,13 @@ class OpenAIRecognizer:
         BackendError
             The service failed, or the segment is longer than it takes.
         """
-        length_s = len(audio) / SAMPLERATE
-        if length_s > MAX_CLIP_S:
-            raise BackendError(
-                f"a clip of {length_s:.0f} s is longer than {self.name} takes ({MAX_CLIP_S:.0f} s)",
-                backend=self.name,
-                hint="set vad.max_segment_s to cut it",
-            )
+        check_length(len(audio))
         text = ""
-        if length_s >= MIN_CLIP_S and np.abs(audio).max() > SILENCE:
+        if holds_sound(audio):
             _ = self._connection.client  # in this thread: its import takes long
             call = self._connection.begin("asr")
-            call.sounds(length_s)
-            pieces = self._connection.stream(lambda: self._words(_wav(audio), call), self._deadlines, cancel)
+            call.sounds(len(audio) / SAMPLERATE)
+            pieces = self._connection.stream(lambda: self._text_of(_wav(audio), call), self._deadlines, cancel)
             text = "".join(pieces)
         return Transcript(text.strip(), self._language, None, self.name)
 
@@ -119,18 +92,19 @@ class OpenAIRecognizer:
         """Give up the segment in work and close the connection; idempotent."""
         self._connection.close()
 
-    async def _words(self, clip: bytes, call: Call) -> AsyncGenerator[str, None]:
+    async def _text_of(self, clip: bytes, call: Call) -> AsyncGenerator[str, None]:
         connection = self._connection
         create = connection.client.audio.transcriptions.create
         file, model = ("segment.wav", clip, "audio/wav"), connection.server.model
+        hints: dict[str, Any] = hints_for(model, self._language, self._phrases, self._words)
         with call:
             if not model.startswith(STREAMED):
-                whole = await create(file=file, model=model, language=self._language, prompt=self._hint)
+                whole = await create(file=file, model=model, **hints)
                 call.answered()
                 yield whole.text
                 return
             finished = False
-            stream = await create(file=file, model=model, language=self._language, prompt=self._hint, stream=True)
+            stream = await create(file=file, model=model, stream=True, **hints)
             call.answered()
             async with stream:
                 async for event in stream:
@@ -138,7 +112,7 @@ class OpenAIRecognizer:
                         yield event.delta
                     elif event.type == "transcript.text.done":
                         finished = True
-                        _count(event.usage, call)
+                        count(event.usage, call)
             if not finished:
                 raise connection.service.cut()
 
@@ -149,28 +123,23 @@ def open(
     base_url: str = "",
     key_file: Path | str | None = None,
     language: str = "en",
+    realtime: Literal["auto", "on", "off"] = "auto",
     first_word_s: float = 4.0,
     stall_s: float = 2.0,
-) -> OpenAIRecognizer:
-    """The recogniser over the transcription service of a server; see :class:`OpenAIRecognizer`."""
+) -> OpenAIRecognizer | RealtimeRecognizer:
+    """The recogniser over the transcription service of a server; see :class:`OpenAIRecognizer`, and
+    :class:`RealtimeRecognizer` for models that write while they listen.
+    """
     server = server_of(OPENAI, base_url, model, MODEL_KEY, key_file)
-    return OpenAIRecognizer(OpenAIConnection(server), language=language, deadlines=Deadlines(first_word_s, stall_s))
+    deadlines = Deadlines(first_word_s, stall_s)
+    if realtime == "on" or (realtime == "auto" and model.startswith(LIVE)):
+        return RealtimeRecognizer(RealtimeConnection(server), language=language, deadlines=deadlines)
+    return OpenAIRecognizer(OpenAIConnection(server), language=language, deadlines=deadlines)
 
 
 def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
     """The model, where it is, and where its key comes from; nothing is called."""
     return server_of(OPENAI, base_url, model, MODEL_KEY, key_file).describe()
-
-
-def _count(usage: TranscriptionUsage | None, call: Call) -> None:
-    """Take over what the service has counted, if it says so."""
-    sent = getattr(usage, "input_tokens", None)
-    sound = getattr(getattr(usage, "input_token_details", None), "audio_tokens", None)
-    call.told(
-        input_tokens=sent,
-        audio_tokens=sent if sound is None else sound,
-        output_tokens=getattr(usage, "output_tokens", None),
-    )
 
 
 def _wav(audio: Mono) -> bytes:

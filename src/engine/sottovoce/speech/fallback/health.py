@@ -114,6 +114,11 @@ class Health:
             # that there is nothing to say is an answer too
             self._ended(name, well=begun or not cancel.cancelled)
 
+    def abandoned(self, name: str) -> None:
+        """A backend that :meth:`attempts` has given was not asked after all."""
+        with self._lock:
+            self._breakers[name].abandoned()
+
     def failed(self, name: str, error: BackendError, *, tell: bool = True) -> None:
         """``name`` has failed; nobody is told of a failure that is raised in the end."""
         with self._lock:

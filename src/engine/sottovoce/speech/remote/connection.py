@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.speech.remote.failures import Service
-from sottovoce.speech.remote.network import Deadlines, NetworkThread
+from sottovoce.speech.remote.keys import Key
+from sottovoce.speech.remote.network import Deadlines, NetworkThread, Running
 from sottovoce.speech.remote.server import Server
 from sottovoce.speech.usage import Call, Part, begin_call
 
@@ -40,23 +41,24 @@ class Connection(ABC, Generic[C]):
     A client's own retries are off, and so are redirects: what was said goes to the server that was named, or nowhere.
     """
 
+    #: What of the service a setting chooses by name.
+    choice = "model"
+
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.service = Service(server.provider.name, server.host, server.model, server.model_key, server.key_place.hint)
+        self.service = Service(
+            server.provider.name, server.host, server.model, server.model_key, server.key_place.hint, self.choice
+        )
         self._network = NetworkThread(server.provider.name, self.translate)
         self._lock = threading.Lock()
         self._client: C | None = None
-        self._transport: httpx2.AsyncClient | None = None
 
     @property
     def client(self) -> C:
         """The client; a BackendError if there is no key for it."""
         with self._lock:
             if self._client is None:
-                self._transport = _make_transport()
-                found = self.server.find_key() if self.server.takes_key else None
-                # the clients want a key, a server of one's own as a rule does not
-                self._client = self._make("none" if found is None else found.reveal(), self._transport)
+                self._client = self._make(self.server.find_key() if self.server.takes_key else None)
                 _hush()
             return self._client
 
@@ -69,16 +71,23 @@ class Connection(ABC, Generic[C]):
             There is no key, it is refused, or the model is unknown.
         """
         client = self.client
+        self.try_out(lambda: self._look(client))
+
+    def try_out(self, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        """Run a coroutine; a BackendError only if no retry would mend it."""
         try:
-            self._network.call(lambda: self._look(client), WARM_S, CancelToken())
+            self._network.call(make, WARM_S, CancelToken())
         except BackendError as error:
             if not error.retryable:
                 raise
             log_event(_LOG, logging.WARNING, "not reached yet", host=self.server.host)
 
-    def begin(self, part: Part) -> Call:
-        """A call that is about to be made, charged to the account of this thread; see :func:`begin_call`."""
-        return begin_call(part, self.server.billed_by, self.server.model)
+    def begin(self, part: Part, model: str = "") -> Call:
+        """A call that is about to be made, charged to the account of this thread; see :func:`begin_call`.
+
+        ``model`` is what it goes to, if not to the server's model.
+        """
+        return begin_call(part, self.server.billed_by, model or self.server.model)
 
     def stream(
         self,
@@ -91,28 +100,50 @@ class Connection(ABC, Generic[C]):
         """See :meth:`NetworkThread.stream`."""
         return self._network.stream(make, deadlines, cancel, linger_s=linger_s)
 
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Running[T]:
+        """See :meth:`NetworkThread.start`."""
+        return self._network.start(make)
+
     def close(self) -> None:
         """Give up every call and close the connections; idempotent."""
-        with self._lock:
-            transport = self._transport
-
-        async def release() -> None:
-            if transport is not None:
-                await transport.aclose()
-
-        self._network.close(release)
+        self._network.close(self._release)
 
     @abstractmethod
     def translate(self, error: Exception) -> BackendError:
         """The BackendError of what the client has raised."""
 
     @abstractmethod
-    def _make(self, key: str, transport: httpx2.AsyncClient) -> C:
+    def _make(self, key: Key | None) -> C:
         """The client, loaded with all that its first call would load."""
 
     @abstractmethod
     async def _look(self, client: C) -> None:
         """Ask for the model, the cheapest of calls; an error if there is none of that name."""
+
+    @abstractmethod
+    async def _release(self) -> None:
+        """Close what the client holds open."""
+
+
+class HttpConnection(Connection[C]):
+    """A connection by a client that takes its transport from here."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._transport: httpx2.AsyncClient | None = None
+
+    @abstractmethod
+    def _make_over(self, transport: httpx2.AsyncClient, key: str) -> C:
+        """As :meth:`_make`, over this transport."""
+
+    def _make(self, key: Key | None) -> C:
+        self._transport = _make_transport()
+        # the clients want a key, a server of one's own as a rule does not
+        return self._make_over(self._transport, "none" if key is None else key.reveal())
+
+    async def _release(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
 
 
 def _hush() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sottovoce.core.errors import BackendError
-from sottovoce.speech.remote.connection import Connection
-from sottovoce.speech.remote.failures import retry_after_s
+from sottovoce.speech.remote.connection import HttpConnection
+from sottovoce.speech.remote.failures import distrusts, retry_after_s
 
 if TYPE_CHECKING:
     import httpx2
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 API_VERSION = "v1beta"
 
 
-class GeminiConnection(Connection["Client"]):
+class GeminiConnection(HttpConnection["Client"]):
     """A connection by the client `google-genai`."""
 
     def translate(self, error: Exception) -> BackendError:
@@ -29,7 +29,7 @@ class GeminiConnection(Connection["Client"]):
             case httpx2.TimeoutException():
                 return self.service.late()
             case httpx2.TransportError():
-                return self.service.unreachable()
+                return self.service.untrusted() if distrusts(error) else self.service.unreachable()
             case _:
                 return self.service.garbled(type(error).__name__)
 
@@ -40,7 +40,7 @@ class GeminiConnection(Connection["Client"]):
         headers = getattr(error.response, "headers", None) or {}
         return self.service.refused(status, reason or error.status, retry_after_s(headers))
 
-    def _make(self, key: str, transport: httpx2.AsyncClient) -> Client:
+    def _make_over(self, transport: httpx2.AsyncClient, key: str) -> Client:
         from google.genai import Client, types
 
         options = types.HttpOptions(

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_futures
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,6 +123,11 @@ class NetworkThread:
 
         return next(self.stream(single, Deadlines(timeout_s, timeout_s), cancel), None)
 
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Running[T]:
+        """Run a coroutine in the loop, and go on here; it keeps its deadlines itself."""
+        loop = self._running_loop()
+        return Running(loop, asyncio.run_coroutine_threadsafe(make(), loop), self._raise_failure)
+
     def close(self, release: Callable[[], Awaitable[None]] | None = None) -> None:
         """Give up every task, run ``release``, and join the thread; idempotent."""
         with self._lock:
@@ -172,7 +177,7 @@ class NetworkThread:
         finally:
             await items.aclose()
 
-    def _raise_failure(self, future: Future[None]) -> None:
+    def _raise_failure(self, future: Future[Any]) -> None:
         if future.cancelled():
             raise self._closed_error()
         failure = future.exception()
@@ -184,6 +189,46 @@ class NetworkThread:
 
     def _closed_error(self) -> BackendError:
         return BackendError(f"{self._backend} has been closed", backend=self._backend, hint="open it again")
+
+
+class Running(Generic[T]):
+    """A coroutine under way in the loop of a :class:`NetworkThread`. Safe to use from several threads."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, future: Future[T], raise_failure: Callable[[Future[T]], None]
+    ) -> None:
+        self._loop = loop
+        self._future = future
+        self._raise_failure = raise_failure
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._future.done()
+
+    def tell(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Call something in the loop, in the order of the tellings; nothing happens if the thread has been closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def result(self, cancel: CancelToken) -> T | None:
+        """Wait for what it returns; None, and it is given up, if cancelled. Errors as for
+        :meth:`NetworkThread.stream`.
+        """
+        forget = cancel.on_cancel(self.give_up)
+        try:
+            with suppress(CancelledError):
+                self._future.exception()
+        finally:
+            forget()
+        if cancel.cancelled:
+            return None
+        self._raise_failure(self._future)
+        return self._future.result()
+
+    def give_up(self) -> None:
+        """End it, and whatever it holds open."""
+        self._future.cancel()
 
 
 class _Pipe(Generic[T]):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sottovoce.core.errors import BackendError
-from sottovoce.speech.remote.connection import Connection
-from sottovoce.speech.remote.failures import retry_after_s
+from sottovoce.speech.remote.connection import HttpConnection
+from sottovoce.speech.remote.failures import distrusts, retry_after_s
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
 
-class OpenAIConnection(Connection["AsyncOpenAI"]):
+class OpenAIConnection(HttpConnection["AsyncOpenAI"]):
     """A connection by the client `openai`."""
 
     def translate(self, error: Exception) -> BackendError:
@@ -23,17 +23,17 @@ class OpenAIConnection(Connection["AsyncOpenAI"]):
         match error:
             case openai.APIStatusError():
                 wait_s = retry_after_s(error.response.headers)
-                return self.service.refused(error.status_code, error.code, wait_s)
+                return self.service.refused(error.status_code, error.code, wait_s, about=error.param)
             case openai.APITimeoutError() | httpx2.TimeoutException():
                 return self.service.late()
             case openai.APIConnectionError() | httpx2.TransportError():
-                return self.service.unreachable()
+                return self.service.untrusted() if distrusts(error) else self.service.unreachable()
             case openai.APIError():
                 return self.service.failed_within()
             case _:
                 return self.service.garbled(type(error).__name__)
 
-    def _make(self, key: str, transport: httpx2.AsyncClient) -> AsyncOpenAI:
+    def _make_over(self, transport: httpx2.AsyncClient, key: str) -> AsyncOpenAI:
         from openai import AsyncOpenAI
 
         client = AsyncOpenAI(api_key=key, base_url=self.server.base_url, max_retries=0, http_client=transport)

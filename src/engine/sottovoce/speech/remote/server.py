@@ -23,15 +23,19 @@ class Provider:
         Where the service is, unless a setting says otherwise.
     key_variables : tuple of str
         Variables of the environment that may hold its key, the strongest first.
+    accounts : bool
+        See :class:`KeyPlace`.
     """
 
     name: str
     base_url: str
     key_variables: tuple[str, ...]
+    accounts: bool = False
 
 
 OPENAI = Provider("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",))
 GEMINI = Provider("gemini", "https://generativelanguage.googleapis.com", ("GEMINI_API_KEY", "GOOGLE_API_KEY"))
+GOOGLE = Provider("google", "https://texttospeech.googleapis.com", ("GOOGLE_TTS_API_KEY",), accounts=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class Server:
     @property
     def is_providers_own(self) -> bool:
         """Whether it is the provider's, not one that only speaks its language."""
-        return self.host == _host_of(self.provider.base_url)
+        own = _host_of(self.provider.base_url)
+        return self.host == own or self.host.endswith(f"-{own}")  # Google's endpoints of a region
 
     @property
     def billed_by(self) -> str:
@@ -75,19 +80,23 @@ class Server:
 
     @property
     def key_place(self) -> KeyPlace:
-        return KeyPlace(self.provider.name, self.provider.key_variables, self.key_file)
+        return KeyPlace(self.provider.name, self.provider.key_variables, self.key_file, self.provider.accounts)
 
     @property
     def takes_key(self) -> bool:
         """Whether a key may be sent there: never readable on a network."""
-        parts = urlsplit(self.base_url)
-        return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+        return urlsplit(self.base_url).scheme == "https" or self.is_loopback
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine."""
+        return _is_loopback(urlsplit(self.base_url).hostname or "")
 
     def find_key(self) -> Key | None:
         """The key, if any. The provider needs one; to others goes only what was given for this program."""
         if self.is_providers_own:
             return self.key_place.require()
-        return self.key_place.find(in_keyring=False)
+        return self.key_place.find(elsewhere=False)
 
     def describe(self) -> str:
         """The model, the server and the origin of its key, in words.
@@ -123,7 +132,7 @@ def server_of(provider: Provider, base_url: str, model: str, model_key: str, key
         raise ConfigError(
             f"{key} = {url!r} is no address of a server",
             key=key,
-            hint='write it with http or https, and with its path, as "http://localhost:11434/v1"',
+            hint='write it with http or https, and with its path if it has one, as "http://localhost:11434/v1"',
         )
     file = None if key_file is None else Path(key_file)
     server = Server(provider, url, model, model_key, file)

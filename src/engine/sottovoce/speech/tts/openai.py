@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-
 from sottovoce.core.cancel import CancelToken
-from sottovoce.core.formats import to_float32
 from sottovoce.core.types import Mono
 from sottovoce.speech.remote.network import Deadlines
 from sottovoce.speech.remote.openai_client import OpenAIConnection
 from sottovoce.speech.remote.server import OPENAI, server_of
+from sottovoce.speech.tts._pcm import chunks_of, speakable
 from sottovoce.speech.usage import Call
 
 EXTRA = "openai"
@@ -58,7 +54,7 @@ class OpenAISynthesizer:
         self._connection = connection
         self._voice = VOICE if voice == "auto" else voice
         self._speed = speed
-        self._volume = np.float32(volume)
+        self._volume = volume
         self._deadlines = deadlines
 
     @property
@@ -75,30 +71,18 @@ class OpenAISynthesizer:
 
     def synthesize(self, text: str, language: str, cancel: CancelToken) -> Iterator[Mono]:
         """Stream the speech of ``text``; its language is found out by the model."""
-        said = _speakable(text)
+        said = speakable(text)[:MAX_CHARS]
         if not said:
             return
         _ = self._connection.client  # in this thread: its import takes long
         call = self._connection.begin("tts")
         call.speaks(said)
         pieces = self._connection.stream(lambda: self._bytes(said, call), self._deadlines, cancel, linger_s=_LINGER_S)
-        carry = b""
-        with closing(pieces):  # type: ignore[type-var]
-            for piece in pieces:
-                data = carry + piece
-                whole = len(data) - len(data) % 2
-                carry = data[whole:]
-                if whole:
-                    yield self._loud(to_float32(np.frombuffer(data[:whole], "<i2")))
-        if carry and not cancel.cancelled:
-            raise self._connection.service.cut()
+        yield from chunks_of(pieces, self._volume, self._connection.service.cut, cancel)
 
     def close(self) -> None:
         """Silence every text and close the connections; idempotent."""
         self._connection.close()
-
-    def _loud(self, sound: Mono) -> Mono:
-        return sound if self._volume == 1 else np.clip(sound * self._volume, -1.0, 1.0)
 
     async def _bytes(self, text: str, call: Call) -> AsyncGenerator[bytes, None]:
         connection = self._connection
@@ -140,9 +124,3 @@ def open(
 def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
     """The model, where it is, and where its key comes from; nothing is called."""
     return server_of(OPENAI, base_url, model, MODEL_KEY, key_file).describe()
-
-
-def _speakable(text: str) -> str:
-    """The text without what cannot be spoken; empty if no word is left."""
-    plain = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text).strip()
-    return plain[:MAX_CHARS] if any(char.isalnum() for char in plain) else ""
