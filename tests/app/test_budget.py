@@ -93,7 +93,7 @@ def test_nothing_is_limited_where_no_limit_is_set(table: PriceTable) -> None:
     notices = told(purse)
     for _ in range(3):
         pay(purse.for_turn(1))
-    assert purse.spent_nano_usd == 9 * NANO
+    assert purse.spent.nano_usd == 9 * NANO
     assert [type(notice) for notice in notices] == [Spent, Spent, Spent]
 
 

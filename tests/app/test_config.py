@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sottovoce.app.config import ConfigProblems, Loaded, Origin, Override, load
+from sottovoce.app.opening import settings_of
 from sottovoce.app.reference import settings
 from sottovoce.app.settings import AudioSettings, Config
 from sottovoce.audio.lifecycle import LifecyclePolicy
@@ -253,3 +254,19 @@ def test_settings_and_engine_agree_on_what_is_allowed() -> None:
     assert AudioSettings.model_json_schema()["properties"]["blocksize"]["minimum"] == 1
     assert AudioSettings.model_json_schema()["properties"]["blocksize"]["maximum"] == MAX_BLOCKSIZE
     assert get_args(WantedWay) == get_args(AudioSettings.model_fields["portaudio"].annotation)
+
+
+@pytest.mark.parametrize(
+    ("settings", "model", "form"),
+    [
+        (("llm.style=theses",), "gemini-flash-lite-latest", "theses"),
+        (("llm.style=answer",), "gemini-flash-latest", "answer"),
+        (("llm.style=answer", "gemini.answer_model="), "gemini-flash-lite-latest", "answer"),
+    ],
+)
+def test_answers_are_written_by_the_model_that_is_set_for_them(
+    settings: tuple[str, ...], model: str, form: str
+) -> None:
+    config = load(None, {}, [Override(*setting.split("=", 1)) for setting in settings]).config
+    opened = settings_of(config, "llm", "gemini")
+    assert (opened["model"], opened["form"]) == (model, form)

@@ -149,6 +149,7 @@ def test_table_shows_figures_failures_and_the_verdict(bench: Callable[..., Resul
     assert "0/2" in result.out
     assert "no answer" in result.out
     assert "2 x gemini at 127.0.0.1" in result.out
+    assert "all answers together: price unknown" in result.out
     assert "the fastest within the limits: openai:gpt-4o-mini" in result.out
 
 
@@ -230,4 +231,4 @@ def test_budget_of_the_day_holds_for_measuring_too(
     model = result.json["models"][0]
     assert (model["answers"], len(emulator.made("chat"))) == (1, 1)
     assert model["failures"] == ["the budget of this day, $0.01, is spent"] * 2
-    assert result.json["spent_usd"] > 0.01
+    assert result.json["cost"]["usd"] > 0.01

@@ -184,4 +184,7 @@ def test_what_was_spent_stands_in_the_status_line_with_what_is_not_certain() -> 
     once, unknown = notices.Spent(usage, 4_200_000, False), notices.Spent(usage, None, False)
     assert "$" not in shown(terminal=True)
     assert "  $0.0042" in shown(once, terminal=True)
-    assert "~$0.0084 + what is unknown" in shown(once, notices.Spent(usage, 4_200_000, True), unknown, terminal=True)
+    assert "price unknown" in shown(unknown, terminal=True)
+    assert "~$0.0084 + 1 call of unknown price" in shown(
+        once, notices.Spent(usage, 4_200_000, True), unknown, terminal=True
+    )

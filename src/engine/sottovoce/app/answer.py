@@ -171,24 +171,23 @@ class _Follower:
 
 
 def _conclude(app: AppContext, answered: Answered) -> None:
+    from sottovoce.app.money import shown_cost
     from sottovoce.app.sessions import warn
-    from sottovoce.app.show import spent_so_far
 
     view = answered.view
     if answered.warning:
         warn(app, answered.warning)
     if not view.utterances:
         app.console.print(Text("      nobody says anything in it that is long enough to be a question", style="dim"))
-    spent = spent_so_far(view)
-    if spent:
-        app.console.print(Text(f"      cost: {spent}", "dim"))
+    if view.cost.calls:
+        app.console.print(Text(f"      cost: {shown_cost(view.cost)}", "dim"))
     if answered.spoken:
         app.console.print(Text.assemble(("      spoken theses: ", "dim"), str(answered.spoken)), soft_wrap=True)
     app.console.print()
 
 
 def _as_json(answered: Answered) -> dict[str, object]:
-    from sottovoce.app.money import NANO
+    from sottovoce.app.money import cost_json
 
     view = answered.view
     turns = {turn.question.number: turn for turn in view.turns}
@@ -212,7 +211,7 @@ def _as_json(answered: Answered) -> dict[str, object]:
             for utterance in view.utterances
         ],
         "failures": [asdict(failure) for failure in view.failures],
-        "cost": {"usd": view.spent_nano_usd / NANO, "unpriced_calls": view.unpriced, "estimated": view.estimated},
+        "cost": cost_json(view.cost),
     }
 
 

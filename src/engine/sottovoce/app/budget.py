@@ -54,11 +54,6 @@ class Budget:
         self._session = self._own_of_day = self._others_of_day = 0
         self._told: set[Reached] = set()
 
-    @property
-    def spent_in_session(self) -> int:
-        """In billionths of a US dollar."""
-        return self._session
-
     def spend(self, nano_usd: int, day: str) -> list[Reached]:
         """This session has spent so much; returns the limits that it has reached by that, each once."""
         self._begin(day)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sottovoce.app.models_bench import Candidate, Figures, Limits, Spread
     from sottovoce.app.purse import Purse
     from sottovoce.app.settings import Config
+    from sottovoce.session.spending import Cost
     from sottovoce.speech.llm.base import Generator, Question
     from sottovoce.speech.notes.index import NotesIndex
 
@@ -72,7 +73,7 @@ def command(
     candidates = _candidates(app.config, models)
     with _purse(app) as purse:
         measured, interrupted = _measure(app, candidates, _questions(app.config, asked), runs, purse)
-        spent = purse.spent_nano_usd
+        spent = purse.spent
     best = fastest(measured, limits)
     if as_json:
         app.print_json(_as_json(measured, limits, best, spent, interrupted=interrupted))
@@ -194,19 +195,17 @@ def _index(config: Config, stack: ExitStack) -> NotesIndex | None:
     return None if path is None else stack.enter_context(closing(NotesIndex(read_notes(path))))
 
 
-def _show(
-    app: AppContext, measured: Sequence[Figures], limits: Limits, best: Figures | None, spent_nano_usd: int
-) -> None:
+def _show(app: AppContext, measured: Sequence[Figures], limits: Limits, best: Figures | None, spent: Cost) -> None:
     from rich.text import Text
 
-    from sottovoce.app.money import shown
+    from sottovoce.app.money import shown_cost
 
     app.console.print(_table(measured, limits, best))
     for figures in measured:
         for error in dict.fromkeys(figures.failures):
             count = figures.failures.count(error)
             app.console.print(Text(f"{figures.candidate}: {count} x {error}", "red"), soft_wrap=True)
-    app.console.print(f"\nall answers together cost {shown(spent_nano_usd)}", style="dim")
+    app.console.print(f"\nall answers together: {shown_cost(spent) or 'nothing'}", style="dim")
     if best is not None:
         app.console.print(Text.assemble("the fastest within the limits: ", (str(best.candidate), "bold green")))
     else:
@@ -246,16 +245,16 @@ def _cell(spread: Spread) -> str:
 
 
 def _as_json(
-    measured: Sequence[Figures], limits: Limits, best: Figures | None, spent_nano_usd: int, *, interrupted: bool
+    measured: Sequence[Figures], limits: Limits, best: Figures | None, spent: Cost, *, interrupted: bool
 ) -> dict[str, object]:
     from dataclasses import asdict
 
-    from sottovoce.app.money import NANO
+    from sottovoce.app.money import NANO, cost_json
 
     return {
         "interrupted": interrupted,
         "picked": None if best is None else str(best.candidate),
-        "spent_usd": spent_nano_usd / NANO,
+        "cost": cost_json(spent),
         "models": [
             {
                 "model": str(figures.candidate),

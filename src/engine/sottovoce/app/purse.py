@@ -14,6 +14,7 @@ from sottovoce.app.prices import Cost, PriceTable
 from sottovoce.assistant.notices import BudgetReached, Notice, PriceUnknown, Spent
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.errors import BackendError, StoreError
+from sottovoce.session.spending import Cost as Spendings
 from sottovoce.speech.usage import Account, Part, Usage
 
 #: How often (s) is looked what other sessions have spent today, at most.
@@ -91,14 +92,15 @@ class Purse:
         self._admitted: dict[tuple[int | None, int | None], None] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._open = 0
+        self._spent = Spendings()
         self._looked_ns: int | None = None
         self._listener: Callable[[Notice], None] | None = None
 
     @property
-    def spent_nano_usd(self) -> int:
-        """What this session has spent so far, in billionths of a dollar."""
+    def spent(self) -> Spendings:
+        """What this session has cost so far."""
         with self._lock:
-            return self._budget.spent_in_session
+            return self._spent
 
     def price(self, usage: Usage) -> int | None:
         """What a call costs, in billionths of a dollar; None if its price is unknown."""
@@ -159,6 +161,7 @@ class Purse:
         notices: list[Notice] = [Spent(usage, cost.nano_usd, cost.estimated)]
         with self._lock:
             news = self._budget.spend(cost.nano_usd or 0, day)
+            self._spent += Spendings.of_call(cost.nano_usd, estimated=cost.estimated)
             model = (usage.provider, usage.model)
             if cost.nano_usd is None and self._limits.any and model not in self._unknown:
                 self._unknown.add(model)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.app.money import shown
+from sottovoce.app.money import shown_cost
 from sottovoce.app.view import IgnoredUtterance, SessionView, ThesisView, TurnView
 from sottovoce.assistant.messages import Utterance
 from sottovoce.assistant.notices import (
@@ -140,7 +140,7 @@ class Screen:
             status.append("  paused", "bold yellow")
         if self.view.gain_db:
             status.append(f"  {self.view.gain_db:+.0f} dB", "dim")
-        spent = spent_so_far(self.view)
+        spent = shown_cost(self.view.cost)
         status.append(f"  {spent}" if spent else "", "dim")
         turns = [self._turn(turn) for turn in self.view.open_turns]
         return Group(*turns, *self._provisional(), status)
@@ -188,15 +188,6 @@ class Screen:
         between = " · " if self._utf8 else " + "
         parts = between.join(f"{name} {spans[span]:.0f}" for span, name in STAGE_NAMES if spans.get(span, 0.0) >= 0.5)
         return Text.assemble("      ", (f"{total_ms:.0f} ms", "green"), (f" to the first sound: {parts}", "dim"))
-
-
-def spent_so_far(view: SessionView) -> str:
-    """What calls of services have cost; empty if there were none."""
-    if not (view.spent_nano_usd or view.unpriced):
-        return ""
-    about = "~" if view.estimated else ""
-    unknown = " + what is unknown" if view.unpriced else ""
-    return f"{about}{shown(view.spent_nano_usd)}{unknown}"
 
 
 def _silence(generator: str) -> str:

@@ -9,6 +9,7 @@ from sottovoce.assistant import notices
 from sottovoce.assistant.messages import Thesis, Utterance
 from sottovoce.assistant.notices import Notice
 from sottovoce.metrics.stages import TurnTimes
+from sottovoce.session.spending import Cost
 
 ThesisState: TypeAlias = Literal["waiting", "speaking", "spoken", "cut", "failed", "dropped"]
 
@@ -75,9 +76,8 @@ class SessionView:
         What the wearer has done to the voice: held it, made it louder or quieter than it was set.
     hits, misses : int
         How often such a question proved to be over, and how often it went on.
-    spent_nano_usd, unpriced, estimated : int, int, bool
-        What calls of services have cost so far, how many there were whose price is unknown, and whether it is an
-        estimate.
+    cost : Cost
+        What calls of services have cost so far.
     generator : str
         The generator that answers.
     """
@@ -90,9 +90,7 @@ class SessionView:
     gain_db: float = 0.0
     hits: int = 0
     misses: int = 0
-    spent_nano_usd: int = 0
-    unpriced: int = 0
-    estimated: bool = False
+    cost: Cost = field(default_factory=Cost)
     generator: str = ""
     dropped: int = 0
     ignored: list[IgnoredUtterance] = field(default_factory=list)
@@ -145,9 +143,7 @@ class SessionView:
             case notices.BackendChanged("llm", backend):
                 self.generator = backend
             case notices.Spent(_, nano_usd, estimated):
-                self.spent_nano_usd += nano_usd or 0
-                self.unpriced += nano_usd is None
-                self.estimated = self.estimated or estimated
+                self.cost += Cost.of_call(nano_usd, estimated=estimated)
             case notices.BackendFailed():
                 if self.keep:
                     self.failures.append(notice)

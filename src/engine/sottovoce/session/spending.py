@@ -103,6 +103,12 @@ class Cost:
     wasted_calls: int = 0
     wasted_nano_usd: int = 0
 
+    @classmethod
+    def of_call(cls, nano_usd: int | None, *, estimated: bool = False, wasted: bool = False) -> Cost:
+        """What one call costs."""
+        nano = nano_usd or 0
+        return cls(1, nano, int(nano_usd is None), int(estimated), int(wasted), nano * wasted)
+
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.calls + other.calls,
@@ -132,12 +138,8 @@ class DaysCost:
 
 def cost_of(calls: Iterable[Spending]) -> Cost:
     """What some calls cost together."""
-    total = Cost()
-    for call in calls:
-        nano = call.nano_usd or 0
-        unpriced, wasted = int(call.nano_usd is None), int(call.wasted)
-        total += Cost(1, nano, unpriced, int(call.estimated), wasted, nano * wasted)
-    return total
+    costs = (Cost.of_call(call.nano_usd, estimated=call.estimated, wasted=call.wasted) for call in calls)
+    return sum(costs, Cost())
 
 
 #: Sums in the order of the fields of :class:`Cost`.
