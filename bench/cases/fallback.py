@@ -60,7 +60,7 @@ CLIENTS = 7
 Steps = Callable[[Any, CancelToken], Iterator[float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A service that fails, how it is asked, and who stands in for it.
 

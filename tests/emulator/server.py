@@ -28,8 +28,8 @@ class Does:
         Before anything is sent.
     status, headers : int, mapping
         An error status is sent with a body as the service writes it, and ``code`` in it.
-    code : str
-        What the service calls its error.
+    code, param : str
+        What the service calls its error, and what of the request it is about.
     comments_s : float
         So long only keep-alive comments are sent (event streams), every 50 ms, before the first item.
     every_s : float
@@ -48,6 +48,7 @@ class Does:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
+    param: str = ""
     comments_s: float = 0.0
     every_s: float = 0.0
     stall_after: int | None = None
@@ -233,7 +234,7 @@ class Emulator:
 
     def error(self, request: Request, does: Does) -> bytes:
         """An error as the service writes it."""
-        return self._services.error(request.route, does.status, does.code)
+        return self._services.error(request.route, does.status, does.code, does.param)
 
     def pause(self, seconds: float) -> None:
         """Let time pass, unless the emulator ends."""

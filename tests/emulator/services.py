@@ -53,12 +53,12 @@ def answer(emulator: Emulator, request: Request) -> Answer | None:
     return None if maker is None else maker(emulator, request)
 
 
-def error(route: str, status: int, code: str) -> bytes:
+def error(route: str, status: int, code: str, param: str = "") -> bytes:
     """An error of the service that the route belongs to; like the real ones it quotes what it should not."""
     words = "Incorrect API key provided: sk-emul****; the prompt was: something private"
     if route == "gemini":
         return _json({"error": {"code": status, "message": words, "status": code or "UNAVAILABLE"}})
-    return _json({"error": {"message": words, "type": "emulated_error", "param": None, "code": code or None}})
+    return _json({"error": {"message": words, "type": "emulated_error", "param": param or None, "code": code or None}})
 
 
 def _chat(emulator: Emulator, request: Request) -> Answer:

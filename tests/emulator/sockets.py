@@ -172,7 +172,13 @@ class Conversation:
     def _tell_error(self, does: Does) -> None:
         code = does.code or _CODES.get(does.status, "")
         kind = "server_error" if does.status >= 500 else "invalid_request_error"
-        self._say("error", error={"type": kind, "code": code or None, "message": "quoting something private"})
+        error = {
+            "type": kind,
+            "code": code or None,
+            "param": does.param or None,
+            "message": "quoting something private",
+        }
+        self._say("error", error=error)
 
     def _say(self, kind: str, **content: object) -> None:
         self._protocol.send_text(json.dumps({"type": kind, "event_id": "event_1", **content}).encode())

@@ -107,6 +107,37 @@ def test_transcription_that_fails_is_an_error(
         recognizer.transcribe(CLIP, CancelToken())
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "param", "words", "hint"),
+    [
+        (400, "invalid_language_format", "language", "does not take this language (400", "asr.language"),
+        (404, "model_not_found", "model", "knows no model 'gpt-4o-mini-transcribe'", "openai.asr_model"),
+        (400, "", "model", "knows no model", "openai.asr_model"),
+        (401, "invalid_api_key", "", "refused the key (401, invalid_api_key)", "OPENAI_API_KEY"),
+        (400, "", "", "refused the request (400)", "openai.asr_model"),
+    ],
+)
+def test_what_recognition_does_not_take_is_told_with_its_setting(
+    emulator: Emulator, status: int, code: str, param: str, words: str, hint: str
+) -> None:
+    emulator.script("transcription", Does(status=status, code=code, param=param))
+    with closing(open_recognizer("openai", base_url=emulator.openai_url, **PATIENCE["asr"])) as recognizer:
+        with pytest.raises(BackendError) as caught:
+            recognizer.transcribe(CLIP, CancelToken())
+        assert words in caught.value.message
+        assert hint in caught.value.hint
+        assert not caught.value.retryable
+
+
+def test_voice_that_the_service_does_not_have_is_told_with_its_setting(
+    synthesizer: Synthesizer, emulator: Emulator
+) -> None:
+    emulator.script("speech", Does(status=400, code="invalid_value", param="voice"))
+    with pytest.raises(BackendError, match="does not take this voice") as caught:
+        speech(synthesizer)
+    assert "tts.voice" in caught.value.hint
+
+
 def test_cancelled_transcription_closes_the_connection_and_keeps_what_has_come(emulator: Emulator) -> None:
     emulator.script("transcription", Does(stall_after=2))
     cancel, texts = CancelToken(), []

@@ -185,6 +185,33 @@ def test_speech_counts_characters_and_sound(emulator: Emulator, bill: Bill) -> N
     assert usage.audio_s == pytest.approx(frames / 24_000)
 
 
+@pytest.mark.parametrize("voice", ["en-US-Wavenet-D", "en-US-Chirp3-HD-Kore"])
+def test_voices_of_google_are_paid_by_their_names(emulator: Emulator, bill: Bill, voice: str) -> None:
+    pytest.importorskip("google.cloud.texttospeech", reason='install the extra: pip install -e ".[google]"')
+    settings = service_settings("tts", "google", emulator)
+    with closing(open_synthesizer("google", voice=voice, **settings)) as synthesizer, charged_to(bill):
+        frames = sum(map(len, synthesizer.synthesize("Half past nine", "en", CancelToken())))
+    usage = bill.wait()
+    assert usage is not None
+    assert (usage.part, usage.model, usage.characters) == ("tts", voice, 14)
+    assert usage.audio_s == pytest.approx(frames / 24_000)
+
+
+def test_segment_over_a_socket_is_paid_by_its_sound_and_silence_by_nobody(emulator: Emulator, bill: Bill) -> None:
+    settings = service_settings("asr", "openai", emulator) | {"model": "gpt-live-transcribe"}
+    emulator.script("segment", Does(), Does(error_after=0))
+    with closing(open_recognizer("openai", **settings)) as recognizer, charged_to(bill):
+        recognizer.transcribe(np.full(32_000, 0.1, np.float32), CancelToken())
+        recognizer.transcribe(np.zeros(16_000, np.float32), CancelToken())
+        with pytest.raises(BackendError):
+            recognizer.transcribe(np.full(16_000, 0.1, np.float32), CancelToken())
+    usage = bill.wait()
+    assert usage is not None
+    assert (usage.part, usage.model, usage.audio_s) == ("asr", "gpt-live-transcribe", 2.0)
+    assert bill.wait(2) is None
+    assert bill.open == 0
+
+
 def test_account_is_that_of_the_thread_and_ends_with_its_block() -> None:
     inner, outer = Bill(), Bill()
     with charged_to(outer):

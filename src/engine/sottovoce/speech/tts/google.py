@@ -116,16 +116,17 @@ class GoogleSynthesizer:
                 metadata=connection.metadata,
             )
             call.answered()
-        try:
-            pieces = list(pieces_of_wav(answer.audio_content, SAMPLERATE))
-        except ValueError:
-            raise connection.service.garbled("no sound") from None
-        except EOFError:
-            raise connection.service.cut() from None
-        if not pieces:
-            raise connection.service.garbled("no sound")
-        for piece in pieces:
-            yield piece
+            try:
+                pieces = list(pieces_of_wav(answer.audio_content, SAMPLERATE))
+            except ValueError:
+                raise connection.service.garbled("no sound") from None
+            except EOFError:
+                raise connection.service.cut() from None
+            if not pieces:
+                raise connection.service.garbled("no sound")
+            for piece in pieces:
+                call.sounds(len(piece) / (2 * SAMPLERATE))
+                yield piece
 
     async def _streamed(self, text: str, voice: str, locale: str, call: Call) -> AsyncGenerator[bytes, None]:
         connection, any_sound = self._connection, False
@@ -139,6 +140,7 @@ class GoogleSynthesizer:
                     call.answered()
                     if answer.audio_content:
                         any_sound = True
+                        call.sounds(len(answer.audio_content) / (2 * SAMPLERATE))
                         yield answer.audio_content
             finally:
                 answers.cancel()  # type: ignore[attr-defined]  # else the call lives on until it is collected
