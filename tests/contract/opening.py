@@ -1,9 +1,12 @@
-"""How the contract suites open a backend: one that calls a service has the emulator for it."""
+"""How the contract suites open a backend: what calls a service has the emulator, what needs a model a tiny one."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sottovoce.speech.registry import Kind, describe
 from tests.emulator import Emulator
+from tests.support import silero_package, whisper_model
 
 #: A busy machine is no failure of a service.
 PATIENCE = {
@@ -11,6 +14,39 @@ PATIENCE = {
     "llm": {"first_token_s": 60.0, "stall_s": 60.0},
     "tts": {"first_sound_s": 60.0, "stall_s": 60.0},
 }
+
+
+class Models:
+    """Tiny models in a folder, each made when it is first wanted.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    phrase : str
+        What the recognisers among them hear in speech.
+    """
+
+    def __init__(self, folder: Path, phrase: str) -> None:
+        self._folder = folder
+        self._phrase = phrase
+
+    def settings(self, kind: Kind, name: str) -> dict[str, object]:
+        """The settings with which a backend takes the model that is made for it; none for one that needs none."""
+        match kind, name:
+            case "asr", "whisper":
+                folder = self._folder / name
+                if not folder.exists():
+                    whisper_model.make_model(folder, self._phrase)
+                return {"model": str(folder), "deadline_s": 60.0}
+            case "tts", "silero":
+                files = {language: self._folder / f"{language}.pt" for language in silero_package.SPEAKERS}
+                for language, file in files.items():
+                    if not file.exists():
+                        silero_package.make_package(file, language)
+                return {"ru_model": str(files["ru"]), "en_model": str(files["en"]), "deadline_s": 60.0}
+            case _:
+                return {}
 
 
 def service_settings(kind: Kind, name: str, emulator: Emulator) -> dict[str, object]:

@@ -15,7 +15,7 @@ from sottovoce.core.errors import BackendError
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.registry import backend_names, describe, open_recognizer
-from tests.contract.opening import service_settings
+from tests.contract.opening import Models, service_settings
 from tests.emulator import Emulator
 
 PHRASES = ["When do we launch?", "How much does it cost?", "Who leads the team?"]
@@ -43,10 +43,11 @@ def hear(samples: npt.NDArray[np.int16], samplerate: int) -> str:
 
 
 @pytest.fixture(params=INSTALLED, ids=lambda backend: " ".join(filter(None, backend)))
-def recognizer(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Recognizer]:
+def recognizer(request: pytest.FixtureRequest, emulator: Emulator, models: Models) -> Iterator[Recognizer]:
     emulator.hear = hear
     name, model = request.param
-    settings = service_settings("asr", name, emulator) | ({"model": model} if model else {})
+    own = {"model": model} if model else models.settings("asr", name)
+    settings = service_settings("asr", name, emulator) | own
     opened = open_recognizer(name, **settings)
     opened.warm()
     yield opened

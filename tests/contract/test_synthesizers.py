@@ -15,7 +15,7 @@ from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError
 from sottovoce.speech.registry import backend_names, describe, open_synthesizer
 from sottovoce.speech.tts.base import Synthesizer
-from tests.contract.opening import service_settings
+from tests.contract.opening import Models, service_settings
 from tests.emulator import Emulator
 
 TEXT = "On the third of June, first in Europe, then everywhere"
@@ -32,9 +32,10 @@ INSTALLED = [
 
 
 @pytest.fixture(params=INSTALLED, ids=" ".join)
-def synthesizer(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Synthesizer]:
+def synthesizer(request: pytest.FixtureRequest, emulator: Emulator, models: Models) -> Iterator[Synthesizer]:
     name, voice = request.param
-    opened = open_synthesizer(name, voice=voice, **service_settings("tts", name, emulator))
+    settings = service_settings("tts", name, emulator) | models.settings("tts", name)
+    opened = open_synthesizer(name, voice=voice, **settings)
     opened.warm()
     yield opened
     opened.close()

@@ -154,6 +154,11 @@ def _take_verbose(context: click.Context, parameter: click.Parameter, count: int
         context.ensure_object(AppContext).override("log.level", level, "-" + "v" * count)
 
 
+def _take_offline(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(AppContext).override("models.offline", value, parameter.opts[0])
+
+
 def _take_attribute(context: click.Context, parameter: click.Parameter, value: object) -> None:
     if value:
         setattr(context.ensure_object(AppContext), str(parameter.name), value)
@@ -183,6 +188,13 @@ def shared_options() -> list[click.Option]:
         ),
         click.Option(
             ["-v", "--verbose"], count=True, callback=_take_verbose, help="Say what is going on; -vv says more.", **own
+        ),
+        click.Option(
+            ["--offline"],
+            is_flag=True,
+            callback=_take_offline,
+            help="Fetch no model; HF_HUB_OFFLINE=1 does the same.",
+            **own,
         ),
         click.Option(
             ["--log-level"],

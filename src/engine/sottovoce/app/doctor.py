@@ -92,6 +92,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "recogniser": lambda name: _backends(name, config, "asr", _recognizer),
         "generator": lambda name: _backends(name, config, "llm", _generator),
         "synthesiser": lambda name: _backends(name, config, "tts", _synthesizer),
+        "models": lambda name: _models(name, config),
         "audio files": _files,
         "search": _full_text_search,
         "notes": lambda name: _notes(name, config),
@@ -278,6 +279,22 @@ def _backend(name: str, config: Config, kind: Kind, backend: str, look: Callable
         return look(name, config, backend)
     except SottovoceError as error:
         return _broken(name, error)
+
+
+def _models(name: str, config: Config) -> Check:
+    """Which models lie here; one that is wanted and is not has been told of by its backend."""
+    from sottovoce.app.models import every, in_words
+    from sottovoce.speech.local.catalogue import catalogue
+    from sottovoce.speech.local.model import State
+
+    try:
+        known = every(config)
+    except SottovoceError:  # a name that its backend complains about
+        known = catalogue(config.models.path)
+    here = [(model, held) for model in known if (held := model.held).state is not State.ABSENT]
+    listed = ", ".join(f"{model.name} ({in_words(held, model.about_bytes)})" for model, held in here)
+    mode = "; offline: nothing is fetched" if config.models.offline else ""
+    return Check(name, "ok", f"{listed or 'none is here'}{mode}")
 
 
 def _files(name: str) -> Check:

@@ -80,21 +80,34 @@ def configured_models(config: Config) -> list[tuple[str, str]]:
 
 
 def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
-    language, openai = config.asr.language, config.openai
-    if name != "openai":
-        return {"language": language}
-    return {
-        "language": language,
-        "model": openai.asr_model,
-        "base_url": openai.asr_base_url or openai.base_url,
-        "key_file": openai.key_file,
-        "realtime": openai.asr_realtime,
-        "first_word_s": config.asr.first_word_s,
-    }
+    asr, openai, whisper = config.asr, config.openai, config.whisper
+    language: dict[str, object] = {"language": asr.language}
+    match name:
+        case "openai":
+            return {
+                **language,
+                "model": openai.asr_model,
+                "base_url": openai.asr_base_url or openai.base_url,
+                "key_file": openai.key_file,
+                "realtime": openai.asr_realtime,
+                "first_word_s": asr.first_word_s,
+            }
+        case "whisper":
+            return {
+                **language,
+                "model": whisper.model,
+                "device": whisper.device,
+                "beam_size": whisper.beam_size,
+                "threads": whisper.threads,
+                "workers": asr.workers,
+                "deadline_s": whisper.deadline_s,
+            }
+        case _:
+            return language
 
 
 def _synthesizer_settings(config: Config, name: str) -> dict[str, object]:
-    tts, openai, google = config.tts, config.openai, config.google
+    tts, openai, google, silero = config.tts, config.openai, config.google, config.silero
     # a voice belongs to one synthesiser; those behind it take one that fits
     voice = tts.voice if name == backend_list(tts.backend)[0] else "auto"
     manner: dict[str, object] = {"voice": voice, "speed": tts.speed, "volume": tts.volume}
@@ -114,8 +127,23 @@ def _synthesizer_settings(config: Config, name: str) -> dict[str, object]:
                 "key_file": google.key_file,
                 "first_sound_s": tts.first_sound_s,
             }
+        case "silero":
+            return {
+                **manner,
+                "language": _answer_language(config),
+                "ru_model": silero.ru_model,
+                "en_model": silero.en_model,
+                "samplerate": silero.samplerate,
+                "folder": config.models.path,
+                "deadline_s": silero.deadline_s,
+            }
         case _:
             return manner
+
+
+def _answer_language(config: Config) -> str:
+    """The language that theses are expected in."""
+    return config.asr.language if config.llm.language == "auto" else config.llm.language
 
 
 def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> dict[str, object]:

@@ -19,6 +19,7 @@ ENV_PREFIX = "SOTTOVOCE_"
 #: Shorter names that are understood too; the long name wins where both are set.
 ENV_ALIASES = {
     "ASR_WORKERS": "asr.workers",
+    "HF_HUB_OFFLINE": "models.offline",
     "MIN_SEGMENT_MS": "vad.min_segment_ms",
     "OPENAI_BASE_URL": "openai.base_url",
     "TTS_SPEED": "tts.speed",

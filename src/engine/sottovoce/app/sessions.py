@@ -16,6 +16,7 @@ from sottovoce.app.inputs import KeptInput
 from sottovoce.app.journal import Journal
 from sottovoce.app.keys import Keys, controls_of
 from sottovoce.app.ledger import Ledger
+from sottovoce.app.models import fetch_missing
 from sottovoce.app.money import nano_usd
 from sottovoce.app.prices import read_prices
 from sottovoce.app.purse import Purse
@@ -48,13 +49,15 @@ def warn(app: AppContext, message: str, hint: str = "") -> None:
 def loaded_backends(app: AppContext, config: Config | None = None) -> Iterator[Backends]:
     """Load everything before the first sound, saying what has been loaded; release it afterwards."""
     done: list[str] = []
+    config = config or app.config
+    fetch_missing(app, config)
     with app.err.status("loading") as status:
 
         def say(what: str) -> None:
             done.append(what)
             status.update(f"loading: {', '.join(done)}")
 
-        backends = open_backends(config or app.config, say)
+        backends = open_backends(config, say)
     try:
         for warning in backends.warnings:
             warn(app, str(warning))

@@ -23,6 +23,7 @@ from sottovoce.app.setting_types import (
     StorePath,
     backend,
 )
+from sottovoce.app.settings_local import ModelsSettings, SileroSettings, WhisperSettings
 
 APP_NAME = "sottovoce"
 
@@ -314,6 +315,9 @@ class Config(Section):
     notes: NotesSettings = Field(default_factory=NotesSettings)
     openai: OpenaiSettings = Field(default_factory=OpenaiSettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
+    whisper: WhisperSettings = Field(default_factory=WhisperSettings)
+    silero: SileroSettings = Field(default_factory=SileroSettings)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
@@ -336,6 +340,9 @@ SECTIONS: dict[str, type[Section]] = {
     "notes": NotesSettings,
     "openai": OpenaiSettings,
     "gemini": GeminiSettings,
+    "whisper": WhisperSettings,
+    "silero": SileroSettings,
+    "models": ModelsSettings,
     "google": GoogleSettings,
     "turn": TurnSettings,
     "budget": BudgetSettings,

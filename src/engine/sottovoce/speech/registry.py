@@ -14,6 +14,11 @@ A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts`` or ``.llm``; it
     Takes the same settings, and says in a few words what it would use and where, or raises what would keep it from
     working: a missing key, as a rule. It must not call out. `sottovoce doctor` shows it.
 
+``def catalogue(folder) -> Sequence[LocalModel]``, optional
+    The models with a name of their own that it can load from the disk; `sottovoce models` fetches them.
+``def needs(**settings) -> Sequence[LocalModel]``, optional
+    Takes the same settings as ``open``, and says which models it would load with them.
+
 Nothing heavy is imported before a backend is opened. Names that begin with an underscore are helpers, not backends.
 """
 
@@ -77,7 +82,7 @@ def backend_names(kind: Kind) -> tuple[str, ...]:
 
 def describe(kind: Kind, name: str) -> BackendInfo:
     """Say what a backend needs and what of it is missing; an unknown name is a ConfigError."""
-    return _describe(kind, name, _module(kind, name))
+    return _describe(kind, name, backend_module(kind, name))
 
 
 def open_recognizer(name: str, **settings: object) -> Recognizer:
@@ -111,14 +116,14 @@ def check_backend(kind: Kind, name: str, **settings: object) -> str:
     ConfigError, BackendError
         It could not work as it is set; no key, as a rule.
     """
-    module = _module(kind, name)
+    module = backend_module(kind, name)
     if not hasattr(module, "check"):
         return ""
     return cast("Callable[..., str]", module.check)(**settings)
 
 
 def _open(kind: Kind, name: str, settings: dict[str, object]) -> object:
-    module = _module(kind, name)
+    module = backend_module(kind, name)
     info = _describe(kind, name, module)
     if info.missing:
         raise BackendUnavailableError(
@@ -131,7 +136,8 @@ def _open(kind: Kind, name: str, settings: dict[str, object]) -> object:
     return factory(**settings)
 
 
-def _module(kind: Kind, name: str) -> ModuleType:
+def backend_module(kind: Kind, name: str) -> ModuleType:
+    """The module of a backend; an unknown name is a ConfigError."""
     names = backend_names(kind)
     if name not in names:
         raise ConfigError(

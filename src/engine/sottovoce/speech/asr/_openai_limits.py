@@ -9,6 +9,7 @@ import numpy as np
 
 from sottovoce.core.errors import BackendError
 from sottovoce.core.types import Mono
+from sottovoce.speech.asr._hint import hint_of
 from sottovoce.speech.remote.server import OPENAI
 from sottovoce.speech.usage import Call
 
@@ -23,9 +24,6 @@ SILENCE = 1e-4
 
 #: Characters of the hint; the models read the last 224 tokens of it.
 MAX_HINT_CHARS = 600
-
-#: Words of the notes among them; the rest is for questions.
-MAX_HINT_WORDS = 20
 
 #: Models that take words one by one, and several languages; those that take a language alone; others take a text.
 _LISTED, _UNHINTED = ("gpt-transcribe", "gpt-live-transcribe"), ("gpt-realtime-whisper",)
@@ -52,19 +50,9 @@ def hints_for(model: str, language: str, phrases: Sequence[str], words: Sequence
     if model.startswith(_UNHINTED):
         return {"language": language}
     if model.startswith(_LISTED):
-        told = {"prompt": _within(phrases), "keywords": list(words)}
+        told = {"prompt": hint_of(phrases, (), MAX_HINT_CHARS), "keywords": list(words)}
         return {"languages": [language], **{name: hint for name, hint in told.items() if hint}}
-    # the words first, since a service that reads less drops the first
-    return {"language": language, "prompt": _within([*(f"{word}," for word in words[:MAX_HINT_WORDS]), *phrases])}
-
-
-def _within(phrases: Sequence[str]) -> str:
-    hint = ""
-    for phrase in phrases:
-        if len(hint) + len(phrase) > MAX_HINT_CHARS:
-            break
-        hint += f"{phrase} "
-    return hint.strip()
+    return {"language": language, "prompt": hint_of(phrases, words, MAX_HINT_CHARS)}
 
 
 def count(usage: object, call: Call) -> None:
