@@ -27,6 +27,7 @@ typedef struct {
     uint64_t until_ns; /* somebody speaks, or did a moment ago, until then; so a stream that dies does not hold on to it */
     uint64_t activations;
     uint64_t active_blocks;
+    uint64_t floor; /* of the noise, the bits of a double: where the next stream begins; 0 before the first block */
     char pad_1[SV_CACHE_LINE];
 } sv_activity;
 
@@ -167,8 +168,16 @@ static inline int sv_detector_hear(sv_detector *detector, const float *x, int64_
     return active;
 }
 
-/* Takes note of a block of speech. */
-static inline void sv_activity_note(sv_activity *activity, uint64_t now_ns) {
+/* Begin where the stream before has left off: a hum that was known as noise is not taken for a voice again. */
+static inline void sv_detector_go_on(sv_detector *detector, const sv_activity *activity) {
+    const double floor = sv_load_double(&activity->floor);
+    if (floor > 0.0) detector->floor = floor;
+}
+
+/* Takes note of how loud the noise is, and of a block of speech. */
+static inline void sv_activity_note(sv_activity *activity, const sv_detector *detector, int active, uint64_t now_ns) {
+    sv_store_double(&activity->floor, detector->floor);
+    if (!active) return;
     if (now_ns >= sv_load_relaxed(&activity->until_ns)) sv_count(&activity->activations, 1);
     sv_count(&activity->active_blocks, 1);
     sv_store_release(&activity->until_ns, now_ns + sv_load_relaxed(&activity->hold_ns));

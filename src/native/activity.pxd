@@ -21,7 +21,8 @@ cdef extern from "activity.h" nogil:
     void sv_detector_init(sv_detector* detector, double samplerate) noexcept
     bint sv_detector_hear(sv_detector* detector, const float* x, int64_t frames, uint32_t channels, double threshold,
                           double margin) noexcept
-    void sv_activity_note(sv_activity* activity, uint64_t now_ns) noexcept
+    void sv_detector_go_on(sv_detector* detector, const sv_activity* activity) noexcept
+    void sv_activity_note(sv_activity* activity, const sv_detector* detector, bint active, uint64_t now_ns) noexcept
     bint sv_activity_lasts(const sv_activity* activity, uint64_t now_ns) noexcept
 
 

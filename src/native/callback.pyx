@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from .activity cimport Activity, sv_activity_note, sv_detector_hear, sv_detector_init, sv_load_double
+from .activity cimport Activity, sv_activity_note, sv_detector_go_on, sv_detector_hear, sv_detector_init, sv_load_double
 from .atomics cimport sv_count, sv_load_acquire, sv_load_relaxed, sv_store_relaxed
 from .buffers cimport check_channels, check_samplerate
 from .channels cimport channels_mix
@@ -232,8 +232,8 @@ cdef int capture_callback(const void* input, void* output, unsigned long frames,
             _write_ring(state, state.mixed, part)
         x += part * state.channels
         left -= part
-    if active:
-        sv_activity_note(state.activity, now_ns)
+    if listens:
+        sv_activity_note(state.activity, &state.detector, active, now_ns)
     sv_meter_note(&stream.meter, frames, frames * state.channels, &level)
     stream_finish(stream, now_ns, frames, resample_ns)
     return _CONTINUE
@@ -451,6 +451,8 @@ cdef class CaptureCallback(StreamCallback):
         self.activity = activity
         self.state.activity = NULL if activity is None else activity.core
         sv_detector_init(&self.state.detector, self.samplerate)
+        if activity is not None:
+            sv_detector_go_on(&self.state.detector, activity.core)
         self.state.stream.supply.patience_ns = _PATIENCE_NS
         self.state.channels = self.channels
         self.state.resamples = self.samplerate != self.ring_samplerate

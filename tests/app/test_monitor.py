@@ -34,7 +34,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     def player(config: Config) -> Player:
         return Player(48000, 2, output=DeviceOutput(config.audio.output, host=host))
 
-    def recorder(config: Config) -> Recorder:
+    def recorder(config: Config, *, prompt: bool) -> Recorder:
         return Recorder(16000, device=config.audio.input, host=host)
 
     monkeypatch.setattr(wiring, "open_player", player)

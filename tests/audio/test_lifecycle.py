@@ -25,11 +25,13 @@ from sottovoce.audio.lifecycle import (
     QueryDevice,
     RecreateAsked,
     Report,
+    RestAsked,
     RetuneAsked,
     StartAsked,
     StreamDied,
     StreamState,
     Ticked,
+    WakeAsked,
 )
 from sottovoce.audio.watchdog import STALLED, Health, Watchdog
 from sottovoce.core.errors import ConfigError
@@ -323,7 +325,7 @@ EVENTS = st.one_of(
     st.builds(OpenFailed, st.integers(1, 8), st.just("refused")),
     st.builds(StreamDied, st.integers(1, 8), st.just("gone"), st.booleans()),
     st.builds(Proven, st.integers(1, 8)),
-    st.just(RecreateAsked("asked")),
+    st.sampled_from([RecreateAsked("asked"), RetuneAsked("asked"), RestAsked(), WakeAsked()]),
     st.sampled_from([StartAsked(), CloseAsked()]),
 )
 
@@ -376,7 +378,7 @@ def test_watchdog_limit_is_five_periods_but_at_least_100_ms() -> None:
 def test_watchdog_limit_is_at_least_two_latencies_of_the_stream() -> None:
     assert Watchdog(0.005, 0.02).limit_ns == 100_000_000
     assert Watchdog(0.005, 0.4).limit_ns == 800_000_000
-    assert Watchdog(0.005, 0.4).interval_s == 0.1, "it is asked often all the same"
+    assert Watchdog(0.005, 0.4).interval_s == 0.125, "it is asked often all the same"
 
 
 def test_watchdog_gives_a_stream_on_trial_time_and_believes_in_blocks_that_flow() -> None:
@@ -450,3 +452,9 @@ def test_stream_that_could_not_be_opened_anew_is_lost_as_any_other(running: Mach
     running.do(Opened(3, CARD, 48000))
     assert running.lifecycle.recreates == 1
     assert running.state is StreamState.RUNNING
+
+
+def test_watchdog_of_a_capture_is_more_patient() -> None:
+    assert Watchdog(0.0053).limit_ns == 100_000_000
+    assert Watchdog(0.0053, least_s=0.25).limit_ns == 250_000_000
+    assert Watchdog(0.032, least_s=0.25).interval_s == 0.125

@@ -201,3 +201,28 @@ def test_it_only_grows_while_it_starves_until_the_ceiling(starving: list[tuple[i
         assert (change is None) == (before_s == CARD.ceiling_s)
         assert machine.tuner.latency_s > before_s or machine.tuner.at_ceiling
         before_s = machine.tuner.latency_s
+
+
+def test_it_comes_back_although_the_output_rests_whenever_nothing_plays() -> None:
+    machine = Machine()
+    machine.starve()
+    changes: list[Change] = []
+    for _ in range(20):
+        machine.run(3.0)  # somebody is answered
+        changes += machine.run(POLICY.idle_s + 0.1, idle=True)
+        machine.now_ns += 120_000_000_000
+        machine.starvations = 0
+        machine.tuner.opens(CARD, rested=True)
+    assert changes
+    assert changes[-1].new_s == CARD.floor_s
+
+
+def test_a_rest_is_no_calm() -> None:
+    machine = Machine()
+    machine.starve()
+    machine.run(POLICY.settle_s + 0.1)
+    machine.now_ns += 3_600_000_000_000
+    machine.starvations = 0
+    machine.tuner.opens(CARD, rested=True)
+    assert not machine.run(POLICY.calm_s - 3.0, idle=True), "an hour of rest says nothing of the device"
+    assert machine.run(3.0, idle=True)

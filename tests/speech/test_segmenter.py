@@ -263,3 +263,51 @@ def test_border_within_a_long_speech_divides_no_word() -> None:
     assert len(found) >= 5
     assert divided([segment.end_s for segment in found]) == 0
     assert divided([8.0 * number for number in range(1, len(found))]) > 0, "borders at fixed times do divide words"
+
+
+def test_aligned_stream_judges_each_chunk_as_it_comes() -> None:
+    aligned, left = Segmenter(LoudnessVad(), PAUSING), Segmenter(LoudnessVad(), PAUSING)
+    for segmenter in (aligned, left):
+        segmenter.feed(silence(1.0))
+        segmenter.feed(silence(0.02))  # less than a block: the next one lies across the chunks
+    aligned.align()
+    loud = tone(0.032)
+    for _ in range(2):
+        events = [event for event in aligned.feed(loud) if isinstance(event, SpeechStarted)]
+    assert [event.at_s for event in events] == [pytest.approx(1.02, abs=1e-3)], "told with the chunk that proves it"
+    assert aligned.position_s == pytest.approx(1.02 + 0.064)
+    spoken = [event for chunk in (*[loud] * 40, silence(2.0)) for event in aligned.feed(chunk)]
+    (segment,) = [event for event in spoken if isinstance(event, Segment)]
+    assert segment.start_s == pytest.approx(1.02 - 0.3, abs=0.04), "the pre-roll is whole"
+    assert len(segment.audio) == round((segment.end_s - segment.start_s) * RATE)
+    assert segment.speech_end_s == pytest.approx(1.02 + 42 * 0.032, abs=1e-3)
+
+
+def test_alignment_passes_over_nothing_that_may_be_speech() -> None:
+    segmenter = Segmenter(LoudnessVad())
+    segmenter.feed(silence(1.0))
+    segmenter.feed(tone(0.02))
+    segmenter.align()
+    assert any(isinstance(event, SpeechStarted) for event in segmenter.feed(tone(0.076)))
+    speaking = Segmenter(LoudnessVad())
+    speaking.feed(tone(1.0))
+    speaking.feed(silence(0.02))
+    speaking.align()
+    (segment,) = [event for event in speaking.feed(silence(1.0)) if isinstance(event, Segment)]
+    assert len(segment.audio) == round((segment.end_s - segment.start_s) * RATE)
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=40))
+def test_aligned_stream_loses_no_time_and_no_sound(cuts: list[int]) -> None:
+    audio = np.concatenate([silence(1.0), tone(1.0), silence(1.0), tone(0.9), silence(1.5)])
+    segmenter, at, found = Segmenter(LoudnessVad()), 0, []
+    for cut in (*cuts, *[512] * 200):
+        found += segmenter.feed(audio[at : at + cut])
+        at = min(at + cut, len(audio))
+        segmenter.align()
+        assert segmenter.position_s == pytest.approx(at / RATE)
+    found = [event for event in found if isinstance(event, Segment)]
+    assert [round(segment.speech_end_s, 1) for segment in found] == [2.0, 3.9]
+    for segment in found:
+        start = round(segment.start_s * RATE)
+        np.testing.assert_array_equal(segment.audio, audio[start : start + len(segment.audio)])

@@ -68,6 +68,8 @@ class BlockSegmenter:
 
     def hasten(self, number: int, revision: int) -> None: ...
 
+    def align(self) -> None: ...
+
 
 class PausingSegmenter:
     """Pauses after every block, whose word is the whole speech so far; WENT_ON and OVER say what the pause was."""
@@ -99,6 +101,8 @@ class PausingSegmenter:
 
     def hasten(self, number: int, revision: int) -> None:
         self.hastened.append((number, revision))
+
+    def align(self) -> None: ...
 
 
 class WordRecognizer:

@@ -140,15 +140,19 @@ class SoundCard:
         self._keepers.clear()
         self._modules.clear()
 
-    def add(self, sink: str, rate: int) -> None:
-        """Plug a sink in."""
+    def add(self, sink: str, rate: int, latency_s: float = 0.005) -> None:
+        """Plug a sink in, whose monitor has a reader of that latency: no client of it gets longer blocks."""
         self._modules[sink] = self._pactl(
             "load-module", "module-null-sink", f"sink_name={sink}", f"rate={rate}", "channels=2", "format=float32le",
             # without norewinds and a reader of low latency, a null sink renders up to 2 s at once: new streams stall
             "norewinds=1",
         ).strip()  # fmt: skip
+        self._keep(sink, latency_s)
+
+    def _keep(self, sink: str, latency_s: float = 0.005) -> None:
+        """Read the monitor of a sink, so that it renders blocks of that length."""
         self._keepers[sink] = subprocess.Popen(
-            ["parec", f"--device={sink}.monitor", "--raw", "--latency-msec=5"],
+            ["parec", f"--device={sink}.monitor", "--raw", f"--latency-msec={round(latency_s * 1000)}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environ,
         )  # fmt: skip
         wait_until(lambda: f"{sink}.monitor" in self._pactl("list", "short", "source-outputs") or
@@ -177,6 +181,11 @@ class SoundCard:
     def listen_to(self, sink: str) -> None:
         """Make what a sink plays the default microphone."""
         self._pactl("set-default-source", f"{sink}.monitor")
+        keeper = self._keepers.pop("vs48", None)
+        if keeper is not None:  # what has read the default source before reads the new one now
+            keeper.terminate()
+            keeper.wait()
+            self._keep("vs48")
 
     def move(self, sink: str) -> None:
         """Route every playing stream to a sink."""
@@ -207,13 +216,13 @@ class SoundCard:
         return Recording(self, sink, rate)
 
     @contextlib.contextmanager
-    def playing(self, mono: Audio, rate: int, sink: str = "vs48") -> Iterator[None]:
+    def playing(self, mono: Audio, rate: int, sink: str = "vs48", latency_s: float = 0.05) -> Iterator[None]:
         """Another program plays into a sink."""
         raw = Path(tempfile.mkstemp(dir=self.folder, suffix=".raw")[1])
         raw.write_bytes(mono.astype("<f4").tobytes())
         process = subprocess.Popen(
             ["pacat", "--playback", f"--device={sink}", "--raw", "--format=float32le", f"--rate={rate}",
-             "--channels=1", "--latency-msec=50", str(raw)],
+             "--channels=1", f"--latency-msec={round(latency_s * 1000)}", str(raw)],
             env=self.environ,
         )  # fmt: skip
         self.realtime(process.pid, 6)

@@ -24,9 +24,12 @@ from sottovoce.speech.microphone import MicrophoneCheck
 
 _LOG = get_logger("app")
 
-#: Seconds of one block that is read from a microphone or a stage: as long as the better detector's, which then never
-#: waits for the rest of a block, and as few wake-ups as it allows.
+#: Seconds of one block that is heard on a stage: as long as the better detector's, which then never waits for the rest.
 BLOCK_S = 0.032
+
+#: Blocks of a microphone that are read at once while nobody speaks: somebody who begins is noticed a little later,
+#: and all that they say is there.
+_LEISURELY_BLOCKS = 5
 
 #: What is not louder than this is no speech.
 SILENCE = 10 ** (-50 / 20)
@@ -99,19 +102,36 @@ class ConditionedInput:
 
 
 class MicrophoneInput:
-    """Reads a recorder that has been started, in blocks of :data:`BLOCK_S`, without channels that hear nothing."""
+    """Reads a recorder that has been started, without channels that hear nothing.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        What is read.
+    block_s : float
+        Seconds that are read at once: as long as a block of the detector, which then never waits for the rest.
+
+    Attributes
+    ----------
+    attentive : bool
+        False to read but a few times a second, and all that has come by then: as long as nobody speaks.
+    """
 
     realtime = True
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, block_s: float) -> None:
         self.samplerate = recorder.samplerate
+        self.attentive = True
         self._recorder = recorder
-        self._block_frames = s_to_frames(BLOCK_S, recorder.samplerate)
+        self._block_frames = s_to_frames(block_s, recorder.samplerate)
         self._downmix = Downmix(recorder.channels, recorder.samplerate)
         self._problem = ""
 
     def read(self) -> Mono | None:
-        block = self._recorder.read(self._block_frames)
+        if self.attentive:
+            block = self._recorder.read(self._block_frames)
+        else:
+            block = self._recorder.read(_LEISURELY_BLOCKS * self._block_frames, more=True)
         if not len(block):
             return None
         mono = self._downmix.mix(block)

@@ -13,10 +13,13 @@ from sottovoce.app.keys import HELP, Keys
 from sottovoce.app.terminal import end_on_terminate
 
 if TYPE_CHECKING:
+    from sottovoce.app.inputs import MicrophoneInput
     from sottovoce.app.sessions import Kept
     from sottovoce.app.show import Screen
     from sottovoce.app.wiring import Backends
+    from sottovoce.assistant.notices import Notice
     from sottovoce.assistant.pipeline import Pipeline
+    from sottovoce.assistant.ports import Observer
     from sottovoce.audio.player import Player
     from sottovoce.audio.recorder import Recorder
     from sottovoce.audio.source import PlayerSource
@@ -42,6 +45,28 @@ def command(app: AppContext) -> None:
             raise
 
 
+class Attention:
+    """Observes who speaks: as long as nobody does, the microphone is read at leisure; once somebody does, the output
+    is opened if it rests, well before there is an answer.
+    """
+
+    def __init__(self, microphone: MicrophoneInput, player: Player) -> None:
+        self._microphone, self._player = microphone, player
+        microphone.attentive = False
+
+    def __call__(self, notice: Notice) -> None:
+        from sottovoce.assistant.notices import SpeechBegan, SpeechEnded
+
+        match notice:
+            case SpeechBegan():
+                self._microphone.attentive = True
+                self._player.wake()
+            case SpeechEnded():
+                self._microphone.attentive = False
+            case _:
+                pass
+
+
 class LiveSession:
     """A session from loading to Ctrl-C; ``ready`` is true once it listens."""
 
@@ -58,12 +83,12 @@ class LiveSession:
         with ExitStack() as stack:
             # devices first: whoever forgot to plug in need not wait for models
             recorder = stack.enter_context(open_recorder(config))
-            player = stack.enter_context(open_player(config))
+            player = stack.enter_context(open_player(config, rests=True))
             connect_reflex(config, player, recorder)
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
-            pipeline, screen = self._connect(recorder, backends, voice, kept)
+            pipeline, screen = self._connect(recorder, player, backends, voice, kept)
             self.ready = True
             keys = Keys()
             self._greet(recorder, player, keys)
@@ -73,16 +98,16 @@ class LiveSession:
                 wait_until_done(pipeline, keys)
 
     def _connect(
-        self, recorder: Recorder, backends: Backends, voice: PlayerSource, kept: Kept
+        self, recorder: Recorder, player: Player, backends: Backends, voice: PlayerSource, kept: Kept
     ) -> tuple[Pipeline, Screen]:
-        from sottovoce.app.inputs import MicrophoneInput
         from sottovoce.app.show import Screen
-        from sottovoce.app.wiring import first_generator, make_pipeline
+        from sottovoce.app.wiring import first_generator, listen_to, make_pipeline
 
-        screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(self._app.config))
-        ear = kept.ear(MicrophoneInput(recorder))
-        observers = (screen, *kept.observers)
         config = self._app.config
+        screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(config))
+        microphone = listen_to(config, recorder)
+        ear = kept.ear(microphone)
+        observers: tuple[Observer, ...] = (Attention(microphone, player), screen, *kept.observers)
         pipeline = make_pipeline(config, backends, ear, voice, observers, lossless=False, purse=kept.purse)
         return pipeline, screen
 

@@ -78,6 +78,11 @@ Latency: TypeAlias = Annotated[
     BeforeValidator(_latency),
     allowed('"auto", "low", "high", or seconds up to 2'),
 ]
+Blocksize: TypeAlias = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=1, le=16384)],
+    BeforeValidator(_whole),
+    allowed('"auto", or frames from 1 to 16384'),
+]
 LeadIn: TypeAlias = Annotated[
     Literal["auto"] | Annotated[int, Field(ge=0, le=5000)],
     BeforeValidator(_whole),

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from sottovoce.app.service_settings import BudgetSettings, GeminiSettings, GoogleSettings, OpenaiSettings
 from sottovoce.app.setting_types import (
+    Blocksize,
     Device,
     Language,
     LanguageOrAuto,
@@ -48,7 +49,12 @@ class AudioSettings(Section):
         description="How streams are opened: by the stream class of sounddevice, by the C functions of the library it "
         'brings ("ctypes"), or by the former unless it has changed ("auto").',
     )
-    blocksize: int = Field(default=256, ge=1, le=16384, description="Frames of one callback.")
+    blocksize: Blocksize = Field(
+        default="auto",
+        description='Frames of one callback. "auto" is 256 for the output, and for the microphone as long as a '
+        "decision of the detector (some 30 ms), which delays nothing and wakes the machine less often; with a reflex "
+        "256, too.",
+    )
     latency: Latency = Field(
         default="auto",
         description='Latency asked of the device: "auto" starts low and grows as far as this machine needs it; "low" '
@@ -76,6 +82,13 @@ class AudioSettings(Section):
         default="auto",
         description="Whether silence is filled with noise that nobody hears (-89 dBFS), so that such a device does not "
         'fall asleep; "auto" does so for what calls itself Bluetooth.',
+    )
+    rest_after_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=86_400,
+        description="How long a silence closes the output of a live session until somebody speaks, in seconds; 0 for "
+        "never. A device that is kept warm, or needs a lead-in, stays open.",
     )
     resample_mode: Literal["callback", "producer", "off"] = Field(
         default="callback",

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sottovoce.app.inputs import ConditionedInput
+from sottovoce.app.inputs import ConditionedInput, MicrophoneInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
@@ -34,7 +34,7 @@ from sottovoce.speech.notes.vocabulary import vocabulary
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import NotEnrolled
 from sottovoce.speech.tts.base import Synthesizer
-from sottovoce.speech.vad import open_vad
+from sottovoce.speech.vad import decision_s, open_vad
 
 #: The samplerate (Hz) at which the assistant listens.
 EAR_SAMPLERATE = 16_000
@@ -45,6 +45,9 @@ EAR_CHANNELS = 2
 #: Speech that must lie ready (s) before it sounds, so that a busy machine does not cut the first syllable. Synthesis is
 #: faster than speech, and what is shorter plays at once.
 VOICE_PREBUFFER_S = 0.1
+
+#: Frames of a block unless the settings say otherwise.
+BLOCKSIZE = 256
 
 #: The samplerate (Hz) at which it speaks, whatever the voice's own is.
 PLAYER_SAMPLERATE = 48_000
@@ -118,21 +121,21 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
     return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings, chains)
 
 
-def open_player(config: Config) -> Player:
-    """The output that the settings name; not started yet."""
+def open_player(config: Config, *, rests: bool = False) -> Player:
+    """The output that the settings name; not started yet. Whether it ``rests`` while nothing sounds."""
     audio = config.audio
     choose_way(audio.portaudio)
     return Player(
         PLAYER_SAMPLERATE,
         2,
         device=audio.output,
-        blocksize=audio.blocksize,
+        blocksize=BLOCKSIZE if audio.blocksize == "auto" else audio.blocksize,
         latency=audio.latency,
         resample_mode=audio.resample_mode,
         resample_quality=audio.resample_quality,
         prefer_stream_rate=audio.prefer_stream_rate,
         policy=_policy(config, stand_in=audio.output_stands_in),
-        sleep=_sleep_policy(config),
+        sleep=_sleep_policy(config, rests=rests),
     )
 
 
@@ -154,18 +157,28 @@ def connect_reflex(config: Config, player: Player, recorder: Recorder) -> None:
     )
 
 
-def open_recorder(config: Config) -> Recorder:
-    """The input that the settings name, at :data:`EAR_SAMPLERATE`; not started yet."""
+def open_recorder(config: Config, *, prompt: bool = False) -> Recorder:
+    """The input that the settings name, at :data:`EAR_SAMPLERATE`; not started yet.
+
+    ``prompt``: somebody waits for less of it than a detector of speech does.
+    """
     audio = config.audio
     choose_way(audio.portaudio)
+    waits = audio.blocksize == "auto" and audio.reflex == "off" and not prompt
     return Recorder(
         EAR_SAMPLERATE,
         EAR_CHANNELS,
         device=audio.input,
-        blocksize=audio.blocksize,
+        blocksize=BLOCKSIZE if audio.blocksize == "auto" else audio.blocksize,
+        block_s=decision_s(config.vad.backend) if waits else None,
         latency=audio.latency,
         policy=_policy(config),
     )
+
+
+def listen_to(config: Config, recorder: Recorder) -> MicrophoneInput:
+    """The ear on a recorder of :func:`open_recorder`."""
+    return MicrophoneInput(recorder, decision_s(config.vad.backend))
 
 
 def _policy(config: Config, *, stand_in: bool = True) -> LifecyclePolicy:
@@ -180,12 +193,13 @@ def _policy(config: Config, *, stand_in: bool = True) -> LifecyclePolicy:
     )
 
 
-def _sleep_policy(config: Config) -> SleepPolicy:
+def _sleep_policy(config: Config, *, rests: bool) -> SleepPolicy:
     audio = config.audio
     return SleepPolicy(
         lead_in_s=None if audio.lead_in_ms == "auto" else audio.lead_in_ms / 1000,
         sleeps_after_s=audio.device_sleeps_after_s,
         keep_warm=None if audio.keep_warm == "auto" else audio.keep_warm == "on",
+        rests_after_s=audio.rest_after_s if rests and audio.rest_after_s > 0 else None,
     )
 
 

@@ -43,6 +43,8 @@ class SegmentSource(Protocol):
 
     def hasten(self, number: int, revision: int) -> None: ...
 
+    def align(self) -> None: ...
+
 
 class StreamClock:
     """Places seconds of a stream on the session's clock.
@@ -113,6 +115,8 @@ class Ear:
         if hasten is not None:
             self._segmenter.hasten(*hasten)
         self._pass_on(self._segmenter.feed(block))
+        if self._source.realtime:  # where a read gives a block of the detector, the next one is judged as it comes
+            self._segmenter.align()
         if self._heard_s >= self._next_progress_s:
             self._next_progress_s = self._heard_s + PROGRESS_EVERY_S
             self._post(notices.InputProgress(self._heard_s))

@@ -85,13 +85,13 @@ class DeviceChoice:
         self._remember(device)
         return (device,)
 
-    def to_go_on_with(self) -> tuple[Device, ...]:
+    def to_go_on_with(self, renews: bool = True) -> tuple[Device, ...]:
         """The device that was asked for, if it is in the list, and the default one where it may stand in, best first.
 
         While another stream of this process is open, the list cannot be renewed: it may show devices that are gone,
-        and not those that have come.
+        and not those that have come. Nor is it unless it ``renews``: after a rest, the device is as it was, as a rule.
         """
-        renewed = GATHERING.renew(self._host)
+        renewed = renews and GATHERING.renew(self._host)
         devices = self._host.devices()
         config = self._config
         if config.device is not None and self._asked is None:  # waited for since the start

@@ -11,6 +11,7 @@ carries events in and executes commands is ``stream.py``.
                                                   ▲                                               ▼
        CloseAsked leads from anywhere to CLOSED   └──Opened (late)── LOST ◀──OpenFailed, hung, too many
                                                                       └──DeviceSeen──▶ RECREATING
+       RUNNING ──RestAsked──▶ RESTING ──WakeAsked──▶ RECREATING
 
 A generation belongs to one attempt to open a stream. It becomes current once its stream is active; what comes
 from an older one is dropped.
@@ -42,6 +43,7 @@ class StreamState(Enum):
     RUNNING = "running"
     RECREATING = "recreating"
     LOST = "lost"
+    RESTING = "resting"
 
 
 #: Name, least and most of each policy.
@@ -142,6 +144,16 @@ class RetuneAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RestAsked:
+    """Nothing has sounded for long: the device can be given back until something is to sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAsked:
+    """Something is to sound, or will be soon."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceSeen:
     """What a query has found: the device to use, or None."""
 
@@ -158,6 +170,8 @@ Event: TypeAlias = (
     | StreamDied
     | RecreateAsked
     | RetuneAsked
+    | RestAsked
+    | WakeAsked
     | DeviceSeen
 )
 
@@ -166,12 +180,14 @@ Event: TypeAlias = (
 class OpenStream:
     """Open and start a stream of this generation; answer with Opened or OpenFailed.
 
-    ``on_trial``: let it play silence until blocks flow, then answer with Proven.
+    ``on_trial``: let it play silence until blocks flow, then answer with Proven. ``rested``: it takes the place of one
+    that was closed for want of sound alone.
     """
 
     generation: int
     reason: str
     on_trial: bool = False
+    rested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +249,8 @@ class Lifecycle:
         self._stalled = False
         self._lost_ns = 0
         self._reason = ""
-        #: Whether the stream is opened anew though nothing was wrong with it.
-        self._on_purpose = False
+        #: Whether the stream is opened anew though nothing was wrong with it, and whether after a rest.
+        self._on_purpose = self._rested = False
         self._query_not_before_ns = 0
         self._failures = 0
         self._failure_reported_ns: int | None = None
@@ -249,6 +265,11 @@ class Lifecycle:
     def trial_generation(self) -> int:
         """Generation of the stream that is on trial; 0 if none is."""
         return self._trial.generation if self._trial else 0
+
+    @property
+    def rested(self) -> bool:
+        """Whether the newest stream takes the place of one that was closed for want of sound alone."""
+        return self._rested
 
     @property
     def recreating(self) -> bool:
@@ -275,6 +296,10 @@ class Lifecycle:
                 return self._recreate(reason, now_ns, gently=True) if self.state is StreamState.RUNNING else ()
             case RetuneAsked(reason):
                 return self._retune(reason, now_ns)
+            case RestAsked():
+                return self._rest()
+            case WakeAsked():
+                return self._wake(now_ns)
             case DeviceSeen(device):
                 return self._device_seen(device, now_ns)
             case Ticked():
@@ -323,8 +348,10 @@ class Lifecycle:
         if late:
             waited_s = round((now_ns - self._lost_ns) / _NS, 1)
             return (Report(logging.INFO, "the device is there", {"waited_s": waited_s}),)
+        took_ms = (now_ns - self._attempt_ns) // 1_000_000
+        if self._rested:
+            return (Report(logging.DEBUG, "stream opened after a rest", {"elapsed_ms": took_ms}),)
         if self._on_purpose:
-            took_ms = (now_ns - self._attempt_ns) // 1_000_000
             return (Report(logging.INFO, "stream opened anew", {"reason": self._reason, "elapsed_ms": took_ms}),)
         self.recreates += 1
         self.recreate_durations_ns.append(now_ns - self._attempt_ns)
@@ -351,6 +378,8 @@ class Lifecycle:
                 return self._lose(event.reason, now_ns)
             self.state = StreamState.CLOSED
         elif self.state is StreamState.RECREATING:
+            if self._rested:
+                self._reason = "it could not be opened after a rest"
             return self._lose(event.reason, now_ns)
         return ()
 
@@ -417,11 +446,27 @@ class Lifecycle:
     def _reopen(self, reason: str, now_ns: int, gently: bool) -> tuple[Command, ...]:
         self._note_loss(reason, now_ns)
         dropped = self._detach(gently)
-        self._on_purpose = False
+        self._on_purpose = self._rested = False
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1
         return (*dropped, OpenStream(self.generation, self._reason, on_trial=self._stalled))
+
+    def _rest(self) -> tuple[Command, ...]:
+        if self.state is not StreamState.RUNNING:
+            return ()
+        self.state = StreamState.RESTING
+        self._failures = 0  # it has run for as long as it was silent
+        return self._detach(gently=True)
+
+    def _wake(self, now_ns: int) -> tuple[Command, ...]:
+        if self.state is not StreamState.RESTING:
+            return ()
+        self._on_purpose = self._rested = True
+        self._attempt_ns = self._lost_ns = now_ns
+        self.state = StreamState.RECREATING
+        self.generation += 1
+        return (OpenStream(self.generation, "wanted again", rested=True),)
 
     def _hold_off(self) -> tuple[Command, ...]:
         self.state = StreamState.LOST

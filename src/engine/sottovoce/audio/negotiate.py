@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -18,6 +19,9 @@ _logger = get_logger("audio")
 Latency: TypeAlias = float | Literal["auto", "low", "high"]
 StreamRate: TypeAlias = Literal["content", "device"]
 
+#: The longest block that may be asked for in seconds.
+MAX_BLOCK_S = 1.0
+
 #: What most devices run at, in Hz.
 _USUAL_SAMPLERATE = 48000
 
@@ -28,6 +32,8 @@ class StreamConfig:
 
     ``samplerate`` (Hz) and ``channels`` are those of the content; a device that refuses them is opened with its own.
     ``latency`` is in seconds, the host's suggestion by name, or "auto": what the device turns out to need.
+    ``block_s`` is the least length of a block in seconds, in the place of ``blocksize``, at whatever samplerate the
+    stream has.
     """
 
     kind: Kind
@@ -38,14 +44,24 @@ class StreamConfig:
     latency: Latency = "low"
     prefer_stream_rate: StreamRate = "content"
     policy: LifecyclePolicy = field(default_factory=LifecyclePolicy)
+    block_s: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocksize <= MAX_BLOCKSIZE:
             raise ConfigError(f"blocksize is {self.blocksize}; allowed: 1 to {MAX_BLOCKSIZE} frames", key="blocksize")
+        if self.block_s is not None and not 0.0 < self.block_s <= MAX_BLOCK_S:
+            raise ConfigError(f"block_s is {self.block_s!r}; allowed: above 0, to {MAX_BLOCK_S:g} s", key="block_s")
         latency = self.latency
         if latency not in ("auto", "low", "high") and not (isinstance(latency, float | int) and latency > 0.0):
             raise ConfigError(f"latency is {latency!r}; allowed: 'auto', 'low', 'high', seconds above 0", key="latency")
         check_choice("prefer_stream_rate", self.prefer_stream_rate, ("content", "device"))
+
+    def block_frames(self, samplerate: int) -> int:
+        """Frames of a block of a stream of that samplerate (Hz)."""
+        if self.block_s is None:
+            return self.blocksize
+        # rounded up: what waits for a whole block of its own must not wait for the last frame of it
+        return min(math.ceil(round(self.block_s * samplerate, 6)), MAX_BLOCKSIZE)
 
 
 def check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamConfig, StreamRate, negotiate
 from sottovoce.audio.portaudio import portaudio_host
 from sottovoce.audio.report import StreamReport
+from sottovoce.audio.rest import RestWatch
 from sottovoce.audio.stream import StreamKeeper
 from sottovoce.core.errors import ConfigError, StreamError
 from sottovoce.native.callback import PlaybackCallback
@@ -65,8 +66,8 @@ class Output(Protocol):
 
     def start(self, feed: Feed) -> None: ...
 
-    def wake(self) -> None:
-        """There may be something new to play."""
+    def wake(self, *, soon: bool = False) -> None:
+        """There may be something new to play, or (``soon``) there will be; returns at once."""
         ...
 
     def close(self) -> None: ...
@@ -87,23 +88,55 @@ class SleepPolicy:
         How long, in seconds, such a silence is.
     keep_warm : bool, optional
         Whether silence is noise of -89 dBFS, which nobody hears, so that the device does not fall asleep; unless given,
-        for a Bluetooth device. The stream itself runs all the time, in any case.
+        for a Bluetooth device.
+    rests_after_s : float, optional
+        How long a silence, in seconds above 0, closes the stream until something is to be played; unless given, the
+        stream runs all the time. So it does on a device with a lead-in, or kept warm, in any case.
     """
 
     lead_in_s: float | None = None
     sleeps_after_s: float = 5.0
     keep_warm: bool | None = None
+    rests_after_s: float | None = None
 
     def __post_init__(self) -> None:
         for key, value, most in (("lead_in_s", self.lead_in_s, 60.0), ("sleeps_after_s", self.sleeps_after_s, 86400.0)):
             if value is not None and not 0.0 <= value <= most:
                 raise ConfigError(f"{key} is {value}; allowed: 0 to {most:g} seconds", key=key)
+        if self.rests_after_s is not None and not self.rests_after_s > 0.0:
+            raise ConfigError(f"rests_after_s is {self.rests_after_s}; allowed: above 0, None", key="rests_after_s")
 
     def apply(self, callback: PlaybackCallback, device: Device) -> None:
         """Prepare the callback of a stream on a device."""
-        bluetooth = looks_bluetooth(device.name)
-        lead_in_s = (_BLUETOOTH_LEAD_IN_S if bluetooth else 0.0) if self.lead_in_s is None else self.lead_in_s
-        callback.keep_awake(lead_in_s, self.sleeps_after_s, bluetooth if self.keep_warm is None else self.keep_warm)
+        callback.keep_awake(self._lead_in_on(device), self.sleeps_after_s, self._keeps_warm(device))
+
+    def rest_on(self, device: Device) -> RestWatch | None:
+        """Watches a stream on a device for when it may rest; None if it may not."""
+        if self.rests_after_s is None or self._lead_in_on(device) > 0.0 or self._keeps_warm(device):
+            return None
+        return RestWatch(self.rests_after_s)
+
+    def _lead_in_on(self, device: Device) -> float:
+        if self.lead_in_s is not None:
+            return self.lead_in_s
+        return _BLUETOOTH_LEAD_IN_S if looks_bluetooth(device.name) else 0.0
+
+    def _keeps_warm(self, device: Device) -> bool:
+        return looks_bluetooth(device.name) if self.keep_warm is None else self.keep_warm
+
+
+@dataclass(frozen=True, slots=True)
+class _RestsInSilence:
+    """Whether the stream of a feed may rest."""
+
+    sleep: SleepPolicy
+    feed: Feed
+
+    def watch(self, device: Device) -> RestWatch | None:
+        return self.sleep.rest_on(device)
+
+    def wanted(self) -> bool:
+        return self.feed.has_audio()
 
 
 class DeviceOutput:
@@ -154,6 +187,7 @@ class DeviceOutput:
             policy=policy or LifecyclePolicy(),
         )
         self._sleep = sleep or SleepPolicy()
+        self._feed: Feed | None = None
         self._keeper: StreamKeeper | None = None
         self._callback: PlaybackCallback | None = None
 
@@ -195,19 +229,24 @@ class DeviceOutput:
         def make(generation: int, samplerate: int, channels: int, device: Device) -> PlaybackCallback:
             self._callback = PlaybackCallback(mixer, generation, samplerate, channels)
             self._sleep.apply(self._callback, device)
-            if mixer.rendered_frames:  # in mid-utterance, perhaps
+            if mixer.rendered_frames and not keeper.rested:  # in mid-utterance, perhaps
                 self._callback.fade_in()
             return self._callback
 
-        self._keeper = StreamKeeper(
+        self._feed = feed
+        self._keeper = keeper = StreamKeeper(
             dataclasses.replace(self._config, samplerate=mixer.samplerate, channels=mixer.channels),
             make,
             self._require_host(),
+            rests=_RestsInSilence(self._sleep, feed),
         )
-        self._keeper.start()
+        keeper.start()
 
-    def wake(self) -> None:
-        """Nothing to do: the device asks."""
+    def wake(self, *, soon: bool = False) -> None:
+        """Open the stream if it rests and there is something to play, or (``soon``) there will be; returns at once."""
+        keeper, feed = self._keeper, self._feed
+        if keeper is not None and feed is not None and keeper.resting and (soon or feed.has_audio()):
+            keeper.wake()
 
     def recreate(self, reason: str) -> None:
         """Open the stream anew on the device that is right now; returns at once."""

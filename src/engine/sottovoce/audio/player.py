@@ -247,6 +247,13 @@ class Player:
         """Go on where :meth:`pause` has stopped."""
         self._own_source().resume()
 
+    def wake(self) -> None:
+        """Let an output that rests be opened, as there will soon be something to play; returns at once.
+
+        Whatever is written wakes it, too: this is for whoever knows before, and saves the time that opening takes.
+        """
+        self.output.wake(soon=True)
+
     def open_source(
         self,
         samplerate: int | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ from sottovoce.native.ring import Ring
 
 #: Bounds of one wait, and of what is waited for a block that is late: a long one may end at any moment.
 _LEAST_WAIT_S, _MOST_WAIT_S, _LONG_BLOCK_S = 0.002, 0.25, 0.01
+
+#: How punctual a block is, at best.
+_SLACK_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ class Recorder:
         Id, name or part of a name of the input; None for the default one.
     blocksize : int
         Frames of a block of the device.
+    block_s : float, optional
+        In the place of ``blocksize``: the least length of a block in seconds, at whatever rate the device has. Longer
+        blocks wake the machine less often; as long as what is read at once, they delay nothing.
     latency : float or {"auto", "low", "high"}
         Wanted input latency in seconds, the system's suggestion, or "auto": starts low and grows while the device
         starves.
@@ -95,6 +102,7 @@ class Recorder:
         *,
         device: int | str | None = None,
         blocksize: int = 256,
+        block_s: float | None = None,
         latency: Latency = "low",
         buffer_s: float = 10.0,
         prefer_stream_rate: StreamRate = "device",
@@ -115,6 +123,7 @@ class Recorder:
             latency=latency,
             prefer_stream_rate=prefer_stream_rate,
             policy=policy or LifecyclePolicy(),
+            block_s=block_s,
         )
         #: Whether somebody speaks; computed while a player wants to know, see :meth:`Player.yield_to`.
         self.activity = Activity()
@@ -177,7 +186,7 @@ class Recorder:
         """Whether it was closed."""
         return self._closed
 
-    def read(self, frames: int, timeout_s: float | None = None) -> Block:
+    def read(self, frames: int, timeout_s: float | None = None, *, more: bool = False) -> Block:
         """The next frames, waiting for them.
 
         Parameters
@@ -186,6 +195,8 @@ class Recorder:
             How many.
         timeout_s : float, optional
             Longest wait in seconds; no limit unless given.
+        more : bool
+            Whether all that has come by then is wanted, if it is more.
 
         Returns
         -------
@@ -200,8 +211,6 @@ class Recorder:
         """
         ring = self._started_ring()
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        # nothing new comes before the next block
-        least_s = min(_LONG_BLOCK_S, max(_LEAST_WAIT_S, self._config.blocksize / self._ring_samplerate))
         with self._read_lock:
             while True:
                 self._take(ring)
@@ -211,8 +220,9 @@ class Recorder:
                     break
                 with self._changed:
                     if not self._closed:
-                        self._changed.wait(min(left_s, _MOST_WAIT_S, max(least_s, missing / self.samplerate)))
-            taken, self._ready = self._ready[:frames], self._ready[frames:]
+                        self._changed.wait(min(left_s, _MOST_WAIT_S, self._due_in_s(missing)))
+            end = max(frames, self._ready.shape[0]) if more else frames
+            taken, self._ready = self._ready[:end], self._ready[end:]
             return taken
 
     @property
@@ -255,6 +265,15 @@ class Recorder:
             stream=report,
             activity=self.activity.counters(),
         )
+
+    def _due_in_s(self, frames: int) -> float:
+        """How long to wait for so many frames: nothing new comes before the next block."""
+        block_s, next_s = self._keeper.next_block() if self._keeper else (0.0, 0.0)
+        if block_s <= _LONG_BLOCK_S:  # hosts deliver short ones in bursts, when they like
+            return max(_LEAST_WAIT_S, block_s, frames / self.samplerate)
+        blocks = math.ceil(round(frames / self.samplerate / block_s, 6))
+        wait_s = next_s + (blocks - 1) * block_s + _SLACK_S
+        return wait_s if wait_s > 0.0 else max(_LEAST_WAIT_S, min(block_s, -wait_s))
 
     @staticmethod
     def _overruns(counters: Mapping[str, int]) -> int:

@@ -300,12 +300,16 @@ class PlayerSource:
         What a resampler still holds back, until more is written or :meth:`end` is called, comes behind it.
         """
         self._require_open()
-        return Mark(self, self.mixer.mark(self._native))
+        return self._asked(self.mixer.mark(self._native))
 
     def fence(self) -> Mark:
         """A mark behind all gains, ducks, pauses and resumes asked for so far; it tells when they have taken effect."""
         self._require_open()
-        return Mark(self, self.mixer.fence())
+        return self._asked(self.mixer.fence())
+
+    def _asked(self, number: int) -> Mark:
+        self._owner.output.wake(soon=True)  # the callback answers
+        return Mark(self, number)
 
     def set_gain(self, gain: float, ramp_s: float = 0.02) -> None:
         """Change the linear gain, in a ramp of ``ramp_s`` seconds."""

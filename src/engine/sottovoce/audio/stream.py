@@ -15,13 +15,12 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sottovoce.audio.afresh import devices_afresh
 from sottovoce.audio.choice import GATHERING, ArrivalWatch, DeviceChoice
 from sottovoce.audio.counter_log import CounterLog
 from sottovoce.audio.devices import KnownDevice
-from sottovoce.audio.host import Device, Host, HostStream, StreamRequest
+from sottovoce.audio.host import Device, Host
 from sottovoce.audio.lifecycle import (
     CloseAsked,
     Command,
@@ -36,20 +35,24 @@ from sottovoce.audio.lifecycle import (
     QueryDevice,
     RecreateAsked,
     Report,
+    RestAsked,
     RetuneAsked,
     StartAsked,
     StreamDied,
     StreamState,
     Ticked,
+    WakeAsked,
 )
-from sottovoce.audio.negotiate import StreamConfig, formats_to_try, tell_fallback
+from sottovoce.audio.negotiate import StreamConfig
+from sottovoce.audio.opener import LiveStream, StreamOpener, close_stream
 from sottovoce.audio.priority import CALLBACK_PRIORITY, ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
+from sottovoce.audio.rest import Rests
 from sottovoce.audio.stream_callback import CallbackFactory, StreamCallback
 from sottovoce.audio.tuning import QUIET_PEAK, LatencyControl
-from sottovoce.audio.watchdog import STALLED, Health, Watchdog
+from sottovoce.audio.watchdog import STALLED, Health
 from sottovoce.core.clock import Clock, MonotonicClock
-from sottovoce.core.errors import DeviceError, DeviceNotFoundError, StreamError
+from sottovoce.core.errors import DeviceError, StreamError
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.units import FLOOR_DB, gain_to_db
 
@@ -67,20 +70,6 @@ _DROP_WAIT_S = _PLAYED_OUT_LIMIT_S + 0.25
 _IDLE_INTERVAL_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
-    """A stream that was opened, with everything that has to stay in memory while the host may call back."""
-
-    generation: int
-    device: Device
-    samplerate: int
-    channels: int
-    stream: HostStream
-    callback: StreamCallback
-    opened_ns: int
-    watchdog: Watchdog
-
-
 class StreamKeeper:
     """Opens a stream, watches it, and opens it again when it dies.
 
@@ -94,27 +83,38 @@ class StreamKeeper:
         The audio system.
     clock : Clock, optional
         Where the time comes from.
+    rests : Rests, optional
+        Says when the stream may rest; never unless given.
     """
 
     def __init__(
-        self, config: StreamConfig, make_callback: CallbackFactory, host: Host, clock: Clock | None = None
+        self,
+        config: StreamConfig,
+        make_callback: CallbackFactory,
+        host: Host,
+        clock: Clock | None = None,
+        rests: Rests | None = None,
     ) -> None:
         self.config = config
-        self._make_callback = make_callback
         self._host = host
         self._clock = clock or MonotonicClock()
+        self._rests = rests
+        #: Name of the device that was used last.
+        self._device_name = ""
         self._lock = threading.Lock()
         self._lifecycle = Lifecycle(config.policy, config.samplerate)
-        self._streams: dict[int, _Live] = {}
+        self._streams: dict[int, LiveStream] = {}
         #: Streams that are being closed; what they have counted still counts.
-        self._closing: list[_Live] = []
+        self._closing: list[LiveStream] = []
         self._retired_counters: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
         self._droppers: list[threading.Thread] = []
         self._stopping = threading.Event()
+        #: Ends a wait of the supervisor.
+        self._nudge = threading.Event()
         self._latency = LatencyControl(config)
+        self._opener = StreamOpener(config, make_callback, host, self._clock, self._latency, rests)
         self._counter_log = CounterLog()
-        self._told_fallback = False
         self._raised_generation = 0
         self._choice = DeviceChoice(host, config)
         self._arrival = ArrivalWatch()
@@ -150,6 +150,7 @@ class StreamKeeper:
         """
         deadline_s = time.monotonic() + timeout_s
         self._stopping.set()
+        self._nudge.set()
         self._dispatch(CloseAsked())
         with self._lock:
             threads = [*self._threads, *self._droppers]
@@ -166,6 +167,24 @@ class StreamKeeper:
     def recreate(self, reason: str) -> None:
         """Open the stream anew on the device that is right now; returns at once."""
         self._dispatch(RecreateAsked(reason))
+
+    def wake(self) -> None:
+        """Open the stream if it rests; returns at once."""
+        if self.resting:
+            self._dispatch(WakeAsked())
+            self._nudge.set()
+
+    @property
+    def resting(self) -> bool:
+        """Whether the device was given back for want of sound."""
+        # without the lock: one word, looked at for every piece that is written
+        return self._lifecycle.state is StreamState.RESTING
+
+    @property
+    def rested(self) -> bool:
+        """Whether the newest stream takes the place of one that rested."""
+        with self._lock:
+            return self._lifecycle.rested
 
     @property
     def state(self) -> StreamState:
@@ -185,6 +204,15 @@ class StreamKeeper:
             live = self._live_locked()
         return live.stream.latency_s if live else 0.0
 
+    def next_block(self) -> tuple[float, float]:
+        """Length of a block in seconds, and how long until the next one is due; (0, 0) while that is not known."""
+        with self._lock:
+            live = self._live_locked()
+        if live is None or not live.callback.last_block_ns:
+            return 0.0, 0.0
+        period_s = live.blocksize / live.samplerate
+        return period_s, period_s - (self._clock.now_ns() - live.callback.last_block_ns) / 1e9
+
     def report(self) -> StreamReport:
         """A picture of the stream as it is now."""
         with self._lock:
@@ -198,11 +226,11 @@ class StreamKeeper:
         return StreamReport(
             state=state,
             generation=generation,
-            device=live.device.name if live else "",
+            device=live.device.name if live else self._device_name if state is StreamState.RESTING else "",
             device_id=last_good.id if last_good else None,
             samplerate=live.samplerate if live else 0,
             channels=live.channels if live else 0,
-            blocksize=self.config.blocksize,
+            blocksize=live.blocksize if live else self.config.blocksize,
             latency_s=live.stream.latency_s if live else 0.0,
             latency=self._latency.report(),
             recreating=state is StreamState.RECREATING,
@@ -226,7 +254,7 @@ class StreamKeeper:
             counters.update(known.callback.counters())
         return counters
 
-    def _live_locked(self) -> _Live | None:
+    def _live_locked(self) -> LiveStream | None:
         return self._streams.get(self._lifecycle.current_generation)
 
     def _dispatch(self, event: Event) -> None:
@@ -264,12 +292,17 @@ class StreamKeeper:
         return f"sottovoce-{self.config.kind}-{name}"
 
     def _supervise(self) -> None:
-        interval_s = _IDLE_INTERVAL_S
-        while not self._stopping.wait(interval_s):
+        interval_s: float | None = _IDLE_INTERVAL_S
+        while not self._stopping.is_set():
+            self._nudge.wait(interval_s)
+            self._nudge.clear()
             with self._lock:
                 trial = self._lifecycle.trial_generation
                 live = self._streams.get(trial) if trial else self._live_locked()
                 self._raise_priority_locked(live)
+            if self.resting or self._stopping.is_set():
+                interval_s = None
+                continue
             interval_s = live.watchdog.interval_s if live else _IDLE_INTERVAL_S
             if live is not None:
                 self._look_at(live, on_trial=live.generation == trial)
@@ -280,13 +313,13 @@ class StreamKeeper:
                     counters = self._counters_locked()
                 self._execute(self._counter_log.look(counters, self._clock.now_ns()))
 
-    def _raise_priority_locked(self, live: _Live | None) -> None:
+    def _raise_priority_locked(self, live: LiveStream | None) -> None:
         """Once for each stream, from its first block on; under the lock, as only a stream that stays has a thread."""
         if live is not None and live.generation != self._raised_generation and live.callback.last_block_ns:
             self._raised_generation = live.generation
             live.callback.raise_priority(CALLBACK_PRIORITY)
 
-    def _look_at(self, live: _Live, on_trial: bool) -> None:
+    def _look_at(self, live: LiveStream, on_trial: bool) -> None:
         callback = live.callback
         health = Health(live.opened_ns, callback.last_block_ns, callback.finished, on_trial)
         reason = live.watchdog.judge(health, self._clock.now_ns())
@@ -297,6 +330,16 @@ class StreamKeeper:
             callback.release()
         elif not on_trial:
             self._tune(callback)
+            if live.rest is not None and live.rest.due(callback.counters(), self._clock.now_ns()):
+                self._rest()
+
+    def _rest(self) -> None:
+        rests = self._rests
+        if rests is None or rests.wanted():  # what is to play may be held up by somebody who speaks
+            return
+        self._dispatch(RestAsked())
+        if rests.wanted():  # whoever wrote just now has found the stream running; from now on, they wake it
+            self.wake()
 
     def _tune(self, callback: StreamCallback) -> None:
         change = self._latency.look(callback, self._clock.now_ns())
@@ -344,7 +387,7 @@ class StreamKeeper:
 
     def _reopen(self, command: OpenStream) -> None:
         try:
-            self._open(command, self._choice.to_go_on_with)
+            self._open(command, functools.partial(self._choice.to_go_on_with, renews=not command.rested))
         except DeviceError as error:
             # told to the state machine already, which reports it as often as its policy says
             _logger.debug("cannot open generation %d: %s", command.generation, error)
@@ -352,64 +395,17 @@ class StreamKeeper:
     def _open(self, command: OpenStream, choose: Callable[[], tuple[Device, ...]]) -> None:
         self._wait_for_drops()
         try:
-            live = self._open_first(choose(), command)
+            live = self._opener.open(choose(), command)
         except DeviceError as error:
             self._dispatch(OpenFailed(command.generation, error.message))
             raise
         known = KnownDevice(live.device.id, live.device.default_samplerate)
         opened = Opened(command.generation, known, live.samplerate)
         with self._lock:
+            self._device_name = live.device.name
             self._streams[live.generation] = live
             commands = self._lifecycle.handle(opened, self._clock.now_ns())
         self._execute(commands)
-
-    def _open_first(self, devices: tuple[Device, ...], command: OpenStream) -> _Live:
-        """A stream on the first device that can be opened."""
-        refusal: DeviceError | None = None
-        for device in devices:
-            try:
-                return self._open_on(device, command)
-            except DeviceError as error:
-                refusal = refusal or error
-        raise refusal or DeviceNotFoundError(f"there is no {self.config.kind} device")
-
-    def _open_on(self, device: Device, command: OpenStream) -> _Live:
-        config, generation = self.config, command.generation
-        refusal: DeviceError | None = None
-        latency_s = self._latency.opens(device)
-        for samplerate, channels in formats_to_try(config, device):
-            callback = self._make_callback(generation, samplerate, channels, device)
-            if command.on_trial:
-                callback.hold()
-            request = StreamRequest(
-                kind=config.kind,
-                device_id=device.id,
-                device_name=device.name,
-                samplerate=samplerate,
-                channels=channels,
-                blocksize=config.blocksize,
-                latency_s=latency_s,
-                callback_address=callback.address,
-                finished_address=callback.finished_address,
-                userdata=callback.userdata,
-            )
-            try:
-                stream = self._host.open(request)
-            except DeviceError as error:
-                refusal = refusal or error  # the first one speaks of what was wanted
-                continue
-            callback.expect_within((stream.latency_s or latency_s) + config.blocksize / samplerate)
-            watchdog = Watchdog(config.blocksize / samplerate, stream.latency_s)
-            live = _Live(generation, device, samplerate, channels, stream, callback, self._clock.now_ns(), watchdog)
-            try:
-                stream.start()
-            except DeviceError:
-                self._close_live(live)
-                raise
-            if command.reason != "start" and not self._told_fallback:
-                self._told_fallback = tell_fallback(config, device, samplerate)
-            return live
-        raise refusal or DeviceNotFoundError(f"device {device.name!r} has no {config.kind} channels")
 
     def _query(self) -> None:
         self._wait_for_drops()
@@ -434,15 +430,11 @@ class StreamKeeper:
             self._droppers.append(dropper)
             dropper.start()
 
-    def _close_live(self, live: _Live, gently: bool = False) -> None:
+    def _close_live(self, live: LiveStream, gently: bool = False) -> None:
         if gently and live.callback.peak > QUIET_PEAK:  # its last block is on its way, and ends in a fade
             held_s = live.stream.latency_s + live.watchdog.period_s + _UNREPORTED_S
             self._stopping.wait(min(held_s, _PLAYED_OUT_LIMIT_S))
-        for step in (live.stream.abort, live.stream.close):
-            try:
-                step()
-            except DeviceError as error:  # of a device that is gone; what matters is that the next step follows
-                _logger.debug("generation %d: %s", live.generation, error)
+        close_stream(live)
         GATHERING.closed_one()
         with self._lock:
             if live in self._closing:

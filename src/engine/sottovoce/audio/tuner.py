@@ -128,6 +128,9 @@ class _Watched:
     opened_ns: int | None = None
     idle_ns: int | None = None
     calm_ns: int = 0
+    looked_ns: int = 0
+    #: Whether the calm began with the stream before, which was closed for want of sound.
+    goes_on: bool = False
     starvations: int = 0
     #: Since the calm began.
     deepest_s: float = 0.0
@@ -138,6 +141,10 @@ class _Watched:
 
     def idle_for(self, seconds: float, now_ns: int) -> bool:
         return self.idle_ns is not None and now_ns - self.idle_ns >= seconds * _NS
+
+    def after_rest(self) -> _Watched:
+        """What goes on to count of a stream that was closed for want of sound."""
+        return _Watched(calm_ns=self.calm_ns, looked_ns=self.looked_ns, deepest_s=self.deepest_s, goes_on=True)
 
 
 class LatencyTuner:
@@ -167,13 +174,18 @@ class LatencyTuner:
         """Whether it cannot grow any further."""
         return self._known is not None and self._known.rung == len(self._known.rungs) - 1
 
-    def opens(self, device: DeviceRange) -> float:
-        """A stream is about to be opened on a device; returns the latency to ask for, in seconds."""
+    def opens(self, device: DeviceRange, *, rested: bool = False) -> float:
+        """A stream is about to be opened on a device; returns the latency to ask for, in seconds.
+
+        ``rested``: the one before it was closed for want of sound; what was seen of it goes on to count, and no time
+        has passed.
+        """
         known = self._devices.get(device.device)
         if known is None or known.range != device:
             known = self._devices[device.device] = _Known(device, _rungs(device.floor_s, device.ceiling_s))
+        goes_on = rested and known is self._known
         self._known = known
-        self._watched = _Watched()
+        self._watched = self._watched.after_rest() if goes_on else _Watched()
         return self.latency_s
 
     def look(self, seen: Look, now_ns: int) -> Change | None:
@@ -184,12 +196,15 @@ class LatencyTuner:
         starved, watched.starvations = seen.starvations - watched.starvations, seen.starvations
         if watched.opened_ns is None:
             watched.opened_ns = now_ns
+            watched.calm_ns += now_ns - watched.looked_ns  # a rest is no time in which nothing starved
+        watched.looked_ns = now_ns
         if not seen.idle:
             watched.idle_ns = None
         elif watched.idle_ns is None:
             watched.idle_ns = now_ns
         if now_ns - watched.opened_ns < self.policy.settle_s * _NS:
-            watched.calm_ns = now_ns
+            if not watched.goes_on:
+                watched.calm_ns = now_ns
             return None
         if starved > 0:
             self._starved(known, starved, seen.deepest_s, now_ns)

@@ -55,14 +55,17 @@ class LatencyControl:
         self._generation = 0
         self._counted: Mapping[str, int] = {}
 
-    def opens(self, device: Device) -> float:
-        """A stream is about to be opened on a device; returns the latency to ask for, in seconds."""
+    def opens(self, device: Device, *, rested: bool = False) -> float:
+        """A stream is about to be opened on a device; returns the latency to ask for, in seconds.
+
+        ``rested``: the one before it was closed for want of sound, and for nothing else.
+        """
         kind, latency = self._config.kind, self._config.latency
         with self._lock:
             if self._tuner is None:
                 self._asked_s = device.latency_s(kind, latency if latency != "auto" else "low")
             else:
-                self._asked_s = self._tuner.opens(self._range_of(device, self._tuner))
+                self._asked_s = self._tuner.opens(self._range_of(device, self._tuner), rested=rested)
             return self._asked_s
 
     def look(self, callback: Counted, now_ns: int) -> Change | None:
@@ -74,7 +77,7 @@ class LatencyControl:
         with self._lock:
             before = self._counted if callback.generation == self._generation else {}
             self._generation, self._counted = callback.generation, counted
-            idle = _is_idle(before, counted) if self._config.kind == "output" else callback.peak < QUIET_PEAK
+            idle = is_idle(before, counted) if self._config.kind == "output" else callback.peak < QUIET_PEAK
             return self._tuner.look(Look(_starvations(self._config.kind, counted), deepest_s, idle), now_ns)
 
     def report(self) -> LatencyReport:
@@ -86,7 +89,7 @@ class LatencyControl:
 
     def _range_of(self, device: Device, tuner: LatencyTuner) -> DeviceRange:
         config = self._config
-        block_s = config.blocksize / config.samplerate
+        block_s = config.block_s or config.blocksize / config.samplerate
         floor_s = max(device.latency_s(config.kind, "low"), 2 * block_s)
         ceiling_s = max(tuner.policy.ceiling_s, device.latency_s(config.kind, "high"), floor_s)
         return DeviceRange(f"{device.host_api}/{device.name}", floor_s, ceiling_s, block_s)
@@ -98,7 +101,7 @@ def _starvations(kind: Kind, counted: Mapping[str, int]) -> int:
     return max(counted.get("late_blocks", 0), counted.get(flags, 0))
 
 
-def _is_idle(before: Mapping[str, int], counted: Mapping[str, int]) -> bool:
+def is_idle(before: Mapping[str, int], counted: Mapping[str, int]) -> bool:
     """Whether no block between two looks held any sound."""
     idle = counted.get("idle_blocks", 0) - before.get("idle_blocks", 0)
     return 0 < idle == counted.get("blocks", 0) - before.get("blocks", 0)

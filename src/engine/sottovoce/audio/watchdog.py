@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 _NS = 1_000_000_000
 
+#: The longest time between two looks: more of them wake the machine for nothing, fewer notice a loss late.
+_MOST_INTERVAL_S = 0.125
+
 #: What the watchdog says of a stream that is active and gets no blocks.
 STALLED = "no block arrives"
 
@@ -32,13 +35,17 @@ class Watchdog:
         2 latencies) it is dead.
     start_limit_s : float
         How long the first block may take, and the next one on trial: a sound server may have to be started.
+    least_s : float
+        In the place of the 100 ms.
     """
 
-    def __init__(self, period_s: float, latency_s: float = 0.0, start_limit_s: float = 3.0) -> None:
+    def __init__(
+        self, period_s: float, latency_s: float = 0.0, start_limit_s: float = 3.0, least_s: float = 0.1
+    ) -> None:
         self.period_s = period_s
-        self.limit_ns = int(max(5.0 * period_s, 0.1, 2.0 * latency_s) * _NS)
+        self.limit_ns = int(max(5.0 * period_s, least_s, 2.0 * latency_s) * _NS)
         #: How often :meth:`judge` wants to be asked.
-        self.interval_s = min(self.limit_ns / _NS / 2, 0.1)
+        self.interval_s = min(self.limit_ns / _NS / 2, _MOST_INTERVAL_S)
         self._start_limit_ns = max(self.limit_ns, int(start_limit_s * _NS))
         self._last_look_ns = 0
         self._counted_from_ns = 0

