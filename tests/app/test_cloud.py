@@ -263,3 +263,18 @@ def test_budget_that_is_spent_leaves_the_offline_backends(
     assert len(emulator.made("chat")) == 1
     with SessionStore(tmp_path / "sessions.db") as store:
         assert [session.cost.calls for session in store.sessions()] == [0, 1]
+
+
+def test_budget_of_a_session_is_new_with_the_next_recording(
+    cli: Cli, home: Path, tmp_path: Path, emulator: Emulator, recording: Path, notes: Path
+) -> None:
+    folder = home / "config" / "sottovoce"
+    folder.mkdir(parents=True)
+    line = '{ provider = "127.0.0.1", model = "*", input = 1000, output = 1000 }'
+    (folder / "prices.toml").write_text(f"prices = [{line}]", encoding="utf-8")
+    settings = ["--set=llm.backend=openai, notes", f"--set=openai.base_url={emulator.openai_url}"]
+    settings += ["--set=budget.session_stop_usd=0.01", "--set=session.store=false", "--set=llm.first_token_s=60"]
+    result = cli("answer", recording, recording, "--notes", notes, "--out", tmp_path / "out", *settings)
+    assert result.code == 0, result.err
+    assert result.out.count("the budget of this session, $0.01, is spent") == 2
+    assert len(emulator.made("chat")) == 2

@@ -207,4 +207,8 @@ def test_offline_backends_of_a_chain_go_on_when_the_budget_is_spent(store: Sessi
     assert session.outcomes() == ["spoken", "spoken"]
     assert session.spoken() == ["aaaa", "bbbb", "zz"]
     assert (session.paid.spoken, session.free.spoken) == (["aaaa", "bbbb"], ["zz"])
-    assert [turn.cost.calls for turn in session.record().turns] == [4, 1]
+    record = session.record()
+    assert [turn.cost.calls for turn in record.turns] == [4, 1]
+    assert [event.detail for event in record.events if event.kind == "budget"] == [
+        {"scope": "session", "limit": "$0.000020102", "stops": True}
+    ]

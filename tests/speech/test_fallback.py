@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sottovoce.core.cancel import CancelToken
-from sottovoce.core.errors import BackendError, ConfigError
+from sottovoce.core.errors import BackendError, BudgetSpentError, ConfigError
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import RecognizerStream, StreamingRecognizer, Transcript
 from sottovoce.speech.fallback.asr import FallbackRecognizer, recognizer_chain
@@ -459,3 +459,11 @@ def test_voice_that_breaks_off_at_its_end_leaves_little_to_say() -> None:
 def test_if_no_voice_speaks_the_last_error_is_raised() -> None:
     with pytest.raises(BackendError, match="b is broken"):
         spoken(Voice("a", breaks_after=0), Voice("b", breaks_after=0))
+
+
+def test_backend_that_may_not_be_paid_is_passed_over_and_does_not_rest() -> None:
+    refused = BudgetSpentError("the budget is spent", backend="first")
+    chain = Chain(Scripted("first", [refused], ["one\n"]), Scripted("second", ["two\n"]))
+    assert chain.ask() == [("two", "second")]
+    assert chain.told == [Changed("llm", "second")]
+    assert chain.ask() == [("one", "first")]

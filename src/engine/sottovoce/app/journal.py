@@ -71,6 +71,8 @@ class Journal:
                 self._append(records.BackendFailed(backend, message, retryable))
             case notices.BackendChanged(part, backend):
                 self._append(records.BackendChanged(part, backend))
+            case notices.BudgetReached(scope, limit, stops):
+                self._append(records.BudgetReached(scope, limit, stops))
             case _:
                 pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from sottovoce.app.budget import Budget, Limits, Reached
@@ -13,7 +13,7 @@ from sottovoce.app.money import shown_limit
 from sottovoce.app.prices import Cost, PriceTable
 from sottovoce.assistant.notices import BudgetReached, Notice, PriceUnknown, Spent
 from sottovoce.core.clock import Clock, MonotonicClock
-from sottovoce.core.errors import BackendError, StoreError
+from sottovoce.core.errors import BudgetSpentError, StoreError
 from sottovoce.session.spending import Cost as Spendings
 from sottovoce.speech.usage import Account, Part, Usage
 
@@ -129,7 +129,7 @@ class Purse:
             return self._lock.wait_for(lambda: self._open == 0, timeout_s)
 
     def admit(self, work: Work, provider: str) -> None:
-        """Let a call be made, or raise a BackendError that says which limit was reached."""
+        """Let a call be made, or raise a BudgetSpentError that says which limit was reached."""
         news = self._look()
         with self._lock:
             stopped = self._budget.stopped(self._today())
@@ -194,19 +194,13 @@ class Purse:
             for notice in news:
                 listener(notice)
 
-    def _refusal(self, reached: Reached, provider: str) -> BackendError:
+    def _refusal(self, reached: Reached, provider: str) -> BudgetSpentError:
         of_day = reached.scope == "day"
-        return BackendError(
+        return BudgetSpentError(
             f"the budget of this {reached.scope}, {shown_limit(reached.limit)}, is spent",
             backend=provider,
             hint=f"raise budget.{reached.scope}_stop_usd" + (", or wait for tomorrow" if of_day else ""),
-            retry_after_s=self._until_tomorrow_s() if of_day else timedelta(days=365).total_seconds(),
         )
-
-    def _until_tomorrow_s(self) -> float:
-        now = self._now()
-        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        return (midnight - now).total_seconds()
 
     def _today(self) -> str:
         return self._now().date().isoformat()

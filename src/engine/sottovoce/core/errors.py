@@ -15,7 +15,8 @@
     │   └── StaleGenerationError               .generation .current
     ├── BackendError                           .backend .retryable .retry_after_s .hint
     │   ├── BackendUnavailableError (ImportError)  .install_hint
-    │   └── BackendTimeoutError (TimeoutError)
+    │   ├── BackendTimeoutError (TimeoutError)
+    │   └── BudgetSpentError
     └── StoreError                             .path .hint
 """
 
@@ -149,6 +150,10 @@ class BackendTimeoutError(BackendError, TimeoutError):
 
     def __init__(self, message: str, *, backend: str, hint: str = "") -> None:
         super().__init__(message, backend=backend, retryable=True, hint=hint)
+
+
+class BudgetSpentError(BackendError):
+    """A service was not called, because nothing more may be spent; it may be well."""
 
 
 class StoreError(SottovoceError):

@@ -10,6 +10,7 @@ from typing import Any
 from sottovoce.session.records import (
     BackendChanged,
     BackendFailed,
+    BudgetReached,
     DeviceChanged,
     Event,
     EventRecord,
@@ -43,6 +44,7 @@ KINDS: Mapping[type[Any], str] = {
     TurnEnded: "turn-ended",
     BackendFailed: "backend-failed",
     BackendChanged: "backend-changed",
+    BudgetReached: "budget",
     DeviceChanged: "device",
     MachineMade: "machine",
     MachineStep: "decision",

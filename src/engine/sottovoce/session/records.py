@@ -160,6 +160,15 @@ class BackendChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """A limit was reached: of the "session" or the "day", as it is shown, and whether it ended all spending."""
+
+    scope: str
+    limit: str
+    stops: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MachineMade:
     """What the turn state machine was made with, for a replay."""
 
@@ -190,6 +199,7 @@ Event: TypeAlias = (
     | TurnEnded
     | BackendFailed
     | BackendChanged
+    | BudgetReached
     | MachineMade
     | MachineStep
     | DeviceChanged

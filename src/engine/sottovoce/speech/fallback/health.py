@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.clock import Clock, MonotonicClock
-from sottovoce.core.errors import BackendError
+from sottovoce.core.errors import BackendError, BudgetSpentError
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.speech.fallback.breaker import Breaker, BreakerPolicy
 
@@ -120,7 +120,13 @@ class Health:
             self._breakers[name].abandoned()
 
     def failed(self, name: str, error: BackendError, *, tell: bool = True) -> None:
-        """``name`` has failed; nobody is told of a failure that is raised in the end."""
+        """``name`` has failed; nobody is told of a failure that is raised in the end.
+
+        That it may not be paid says nothing of a backend, and is told by whoever pays.
+        """
+        if isinstance(error, BudgetSpentError):
+            self.abandoned(name)
+            return
         with self._lock:
             self._breakers[name].failed(self._clock.now_ns(), retryable=error.retryable, wish_s=error.retry_after_s)
             listener = self._listener
