@@ -11,20 +11,26 @@ asks everybody once, so that a busy second falls on all.
 ``pipelined``
     Ours, with ``turn.speculate = "off"``.
 ``exact``
-    Ours as it ships. The question reads whole, and what was transcribed in its pause is by construction the transcript
-    of all of it: it is taken when the short silence is over, and heard as soon as it is spoken.
+    Ours as it ships, with its recogniser over and over (``asr.partials = "on"``). A word is understood once it has been
+    said to its end, so only the silence after the last one gives all of it: by construction the transcript of the whole
+    question. ``exact_fast`` has a recogniser of 100 ms.
 ``hit``
-    The same with a recogniser of 100 ms.
+    A recogniser of 100 ms, over and over, and a question that ends in a word that changes nothing: the answer is begun
+    before the end, and taken when the final transcript asks the same. ``hit_slow`` has a recogniser of 300 ms,
+    ``hit_streaming`` one that tells each word 100 ms after it was said.
 ``commit``
     A recogniser of 100 ms, and a silence so long that the answer is ready when it is over: what is then left to do is
     ``commit_to_first_sample_ms``, from the block that ended the silence.
 ``miss``
-    A pause within the question, in which theses were begun and thrown away; ``miss_penalty_ms`` is by how much it is
-    slower than ``hit``, counted from the end of the question.
+    As ``hit``, with a recogniser that hears another word as long as the question lasts: what was begun is thrown away.
+    ``miss_at_a_pause`` goes on after a pause in which an answer was begun. ``miss_penalty_ms`` is by how much the
+    slower of the two is slower than ``exact_fast``, which has begun nothing in vain.
 ``asyncio``
     ``pipelined`` written with asyncio; ``asyncio_gain_pct`` is what it is faster by.
 ``pipecat``
-    pipecat 1.14 in a virtual environment of its own, which is made at first use; see bench/peers/pipecat_session.py.
+    pipecat 1.14 in a virtual environment of its own, which is made at first use; see bench/peers/pipecat_session.py. It
+    has the same recognisers: ``pipecat_streaming`` that of ``hit_streaming``,
+    ``pipecat_fast`` that of ``hit``, of which it has nothing before the end.
 
 ``exact_vs_sequential_same_silence`` lets the sequential loop wait no longer than ours does, with the short silence, for
 which it has no reason. ``overhead_*_ms`` is what is left of ``pipelined`` and ``exact`` when all is taken off that had
@@ -42,8 +48,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -52,12 +59,14 @@ from bench.peers import asyncio_turn, pipecat, script
 from bench.peers.card import sound_card
 from bench.peers.emulated import Detector, Rig
 from sottovoce.app.settings import TurnSettings, VadSettings
-from sottovoce.assistant.notices import Notice, TurnEnded, UtteranceHeard
+from sottovoce.assistant.notices import Notice, Speculated, SpeculationEnded, TurnEnded, UtteranceHeard
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.turn import Speculate
 from sottovoce.core.cancel import CancelToken
 from sottovoce.metrics.stages import Stage
+from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.llm.base import Question
+from sottovoce.speech.rolling import RollingRecognizer
 from sottovoce.speech.segmenter import Segment, Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import NotEnrolled
 from tests.support.soundcard import missing_packages
@@ -79,6 +88,8 @@ OPTIONAL = frozenset({"exact_vs_pipecat", "hit_vs_pipecat", "interrupt_to_silenc
 
 ASR_S, FAST_ASR_S = 0.3, 0.1
 
+Hears: TypeAlias = Literal["end", "over and over", "always"]
+
 #: The settings as they ship.
 VAD = VadSettings()
 HANG_OVER_MS, SPECULATE = VAD.hang_over_ms, TurnSettings().speculate
@@ -94,12 +105,18 @@ _PATIENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One question's figures; ``commit_ms`` is from the end of the silence to the first sample."""
+    """One question's figures.
+
+    ``commit_ms`` is from the end of the silence to the first sample; ``early`` says that an answer was begun while it
+    was being asked, ``vain`` how many were thrown away.
+    """
 
     first_ms: float
     overhead_ms: float = 0.0
     commit_ms: float = 0.0
     gap_ms: float = 0.0
+    early: bool = False
+    vain: int = 0
 
 
 def segmentation(hang_over_ms: int, *, pause: bool) -> SegmenterSettings:
@@ -109,57 +126,88 @@ def segmentation(hang_over_ms: int, *, pause: bool) -> SegmenterSettings:
         hang_over_ms=hang_over_ms,
         short_hang_over_ms=min(VAD.short_hang_over_ms, hang_over_ms),
         pause_ms=VAD.pause_ms if pause else 0,
+        pause_again_ms=VAD.pause_again_ms,
         tail_ms=VAD.tail_ms,
         min_segment_ms=VAD.min_segment_ms,
     )
 
 
 class Ours:
-    """Asks the real pipeline; ``whole`` hears the answer to its end."""
+    """Asks the real pipeline.
+
+    Parameters
+    ----------
+    hears : {"end", "over and over", "always"}
+        What of the question is recognised: only what a pause or its end gives, all of it again and again, or each word
+        as it comes.
+    text, paused : str
+        The question, and after which of its words there is a pause.
+    mistaken : bool
+        The recogniser hears another word as long as the question lasts.
+    whole : bool
+        Hear the answer to its end.
+    """
 
     def __init__(
         self,
         asr_s: float,
         speculate: Speculate = SPECULATE,
         *,
+        hears: Hears = "over and over",
         hang_over_ms: int = HANG_OVER_MS,
-        paused: bool = False,
         text: str = script.QUESTION,
+        paused: str = "",
+        mistaken: bool = False,
         whole: bool = False,
     ) -> None:
-        self._asr_s, self._speculate, self._paused, self._text, self._whole = asr_s, speculate, paused, text, whole
+        self._asr_s, self._speculate, self._hears = asr_s, speculate, hears
+        self._text, self._paused, self._mistaken, self._whole = text, paused, mistaken, whole
         self._settings = segmentation(hang_over_ms, pause=speculate != "off")
 
     def __call__(self, phase_s: float) -> Answered:
         seen: list[Notice] = []
-        with Rig(self._asr_s, script.spoken(phase_s, paused=self._paused), self._text) as rig:
+        question = script.spoken(phase_s, self._text, paused=self._paused)
+        with Rig(self._asr_s, question, self._text, mistaken=self._mistaken) as rig:
             with self._running(rig, seen):
                 first_ns = rig.wait_for_sound()
                 path_ns = rig.ledger.path_ns  # before anything is asked for again
                 _wait_for(seen, TurnEnded if self._whole else UtteranceHeard)
             noticed_ns = rig.ear.noticed_ns(self._settings)
         heard = next(notice for notice in seen if isinstance(notice, UtteranceHeard))
+        if heard.utterance.text != self._text:
+            raise RuntimeError(f"{heard.utterance.text!r} was understood, not {self._text!r}")
         ready_ns = dict(heard.utterance.marks)[Stage.SEGMENT_READY]
+        ends = [notice.taken for notice in seen if isinstance(notice, SpeculationEnded)]
         return Answered(
             first_ms=(first_ns - rig.ear.true_end_ns) / 1e6,
             overhead_ms=(first_ns - noticed_ns - path_ns) / 1e6,
             commit_ms=(first_ns - ready_ns) / 1e6,
             gap_ms=rig.longest_gap_ms if self._whole else 0.0,
+            early=any(notice.early for notice in seen if isinstance(notice, Speculated)),
+            vain=ends.count(False),
         )
 
     @contextmanager
     def _running(self, rig: Rig, seen: list[Notice]) -> Iterator[None]:
         segmenter = Segmenter(Detector(), self._settings)
-        recognizers = [rig.recognizer] * 2
-        parts = Parts(rig.ear, segmenter, NotEnrolled(), recognizers, rig.generator, rig.synthesizer, rig.voice)
-        settings = PipelineSettings(lossless=False, pause_s=0.0, speculate=self._speculate)
-        pipeline = Pipeline(parts, settings, seen.append)
-        pipeline.start()
-        try:
-            yield
-        finally:
-            if late := pipeline.close(5.0):
-                raise RuntimeError(f"threads did not end: {', '.join(late)}")
+        with ExitStack() as stack:
+            recognizers = [self._recognizer(rig, stack) for _ in range(2)]
+            parts = Parts(rig.ear, segmenter, NotEnrolled(), recognizers, rig.generator, rig.synthesizer, rig.voice)
+            settings = PipelineSettings(lossless=False, pause_s=0.0, speculate=self._speculate)
+            pipeline = Pipeline(parts, settings, seen.append)
+            pipeline.start()
+            try:
+                yield
+            finally:
+                if late := pipeline.close(5.0):
+                    raise RuntimeError(f"threads did not end: {', '.join(late)}")
+
+    def _recognizer(self, rig: Rig, stack: ExitStack) -> Recognizer:
+        if self._hears == "always":
+            return rig.streaming
+        if self._hears == "end":
+            return rig.recognizer
+        return stack.enter_context(closing(RollingRecognizer(rig.recognizer)))
 
 
 class Sequential:
@@ -198,13 +246,21 @@ STRATEGIES: dict[str, Callable[[float], Answered]] = {
     "sequential": Sequential(ASR_S),
     "sequential_fast": Sequential(FAST_ASR_S),
     "sequential_same_silence": Sequential(ASR_S, VAD.short_hang_over_ms),
-    "pipelined": Ours(ASR_S, "off", whole=True),
+    "pipelined": Ours(ASR_S, "off", hears="end", whole=True),
     "exact": Ours(ASR_S),
-    "hit": Ours(FAST_ASR_S),
+    "exact_fast": Ours(FAST_ASR_S),
+    "hit": Ours(FAST_ASR_S, text=script.WITH_COURTESY),
+    "hit_streaming": Ours(FAST_ASR_S, text=script.WITH_COURTESY, hears="always"),
+    "hit_slow": Ours(ASR_S, text=script.WITH_COURTESY),
     "commit": Ours(FAST_ASR_S, hang_over_ms=_LONG_SILENCE_MS, text=script.UNFINISHED),
-    "miss": Ours(FAST_ASR_S, paused=True),
+    "miss": Ours(FAST_ASR_S, text=script.WITH_COURTESY, mistaken=True),
+    "miss_at_a_pause": Ours(FAST_ASR_S, text=f"{script.QUESTION} in June", paused=script.QUESTION),
     "asyncio": ask_asyncio,
 }
+
+
+#: Where an answer can be begun before the question is over.
+HITS = ("hit", "hit_streaming", "hit_slow")
 
 
 def run(quick: bool) -> dict[str, float]:
@@ -212,9 +268,10 @@ def run(quick: bool) -> dict[str, float]:
     figures = interruptions(quick)  # first: the card must be there before PortAudio is
     strategies = dict(STRATEGIES)
     try:
-        with pipecat.Peer() as peer:
+        with pipecat.Peer() as peer, pipecat.Peer(streaming=True) as streaming:
             strategies["pipecat"] = lambda phase_s: Answered(peer.ask(ASR_S, phase_s))
             strategies["pipecat_fast"] = lambda phase_s: Answered(peer.ask(FAST_ASR_S, phase_s))
+            strategies["pipecat_streaming"] = lambda phase_s: Answered(streaming.ask(FAST_ASR_S, phase_s))
             asked = rounds(strategies, 2 if quick else 24)
     except pipecat.Unavailable as error:
         print(f"pipecat: skipped: {error}", file=sys.stderr, flush=True)
@@ -243,13 +300,17 @@ def compare(asked: dict[str, list[Answered]]) -> dict[str, float]:
         "overhead_p50_ms": float(np.percentile(overheads_ms, 50)),
         "overhead_p95_ms": float(np.percentile(overheads_ms, 95)),
         "commit_to_first_sample_ms": statistics.median(answer.commit_ms for answer in asked["commit"]),
-        "miss_penalty_ms": first_ms["miss"] - first_ms["hit"],
+        "miss_penalty_ms": max(first_ms["miss"], first_ms["miss_at_a_pause"]) - first_ms["exact_fast"],
+        "early_share": statistics.mean(answer.early for name in HITS for answer in asked[name]),
+        "vain_per_hit": statistics.mean(answer.vain for name in HITS for answer in asked[name]),
+        "vain_per_miss": statistics.mean(answer.vain for answer in asked["miss"]),
         "gap_between_theses_ms": max(answer.gap_ms for answer in asked["pipelined"]),
         "asyncio_gain_pct": 100.0 * (1.0 - first_ms["asyncio"] / first_ms["pipelined"]),
     }
     if "pipecat" in first_ms:
         figures["exact_vs_pipecat"] = first_ms["exact"] / first_ms["pipecat"]
         figures["hit_vs_pipecat"] = first_ms["hit"] / first_ms["pipecat_fast"]
+        figures["hit_streaming_vs_pipecat_streaming"] = first_ms["hit_streaming"] / first_ms["pipecat_streaming"]
     return figures | {f"{name}_ms": value for name, value in first_ms.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -46,13 +46,20 @@ class Ledger:
 
 
 class Recognizer:
-    """Understands ``text`` after ``delay_s``."""
+    """Understands ``delay_s`` later what of ``text`` has been said.
+
+    Parameters
+    ----------
+    mistaken : bool
+        Hears another last word as long as it may not be the last.
+    """
 
     name = "emulated"
     samplerate = script.SAMPLERATE
 
-    def __init__(self, ledger: Ledger, delay_s: float, text: str) -> None:
-        self._ledger, self._delay_s, self._text = ledger, delay_s, text
+    def __init__(self, ledger: Ledger, delay_s: float, text: str, *, mistaken: bool = False) -> None:
+        self._ledger, self._text, self._mistaken = ledger, text, mistaken
+        self.delay_s = delay_s
 
     def warm(self) -> None: ...
 
@@ -62,9 +69,66 @@ class Recognizer:
 
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
         since_ns = time.monotonic_ns()
-        if not cancel.wait(self._delay_s):
+        if not cancel.wait(self.delay_s):
             self._ledger.took("asr", since_ns)
-        return Transcript(self._text, "en", 1.0, self.name)
+        return self.heard_in(audio)
+
+    def heard_in(self, audio: Mono) -> Transcript:
+        """The transcript of what has been said to its end."""
+        text = script.understood(audio, self._text)
+        if self._mistaken and audio[-1]:
+            text = text.replace("cost", "coast")
+        return Transcript(text, "en", 1.0, self.name)
+
+
+class StreamingRecognizer(Recognizer):
+    """Tells each word ``delay_s`` after it was said, and the final transcript as long after it was asked for."""
+
+    def listen(self, heard: Callable[[Transcript], None]) -> Stream:
+        return Stream(self, heard)
+
+
+class Stream:
+    """A segment that is heard while it is being said."""
+
+    def __init__(self, recognizer: StreamingRecognizer, heard: Callable[[Transcript], None]) -> None:
+        self._recognizer, self._heard = recognizer, heard
+        self._condition = threading.Condition()
+        self._audio = np.zeros(0, np.float32)
+        self._due: list[tuple[float, Transcript]] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._tell)
+        self._thread.start()
+
+    def feed(self, audio: Mono) -> None:
+        with self._condition:
+            self._audio = np.concatenate([self._audio, audio])
+            transcript = self._recognizer.heard_in(self._audio)
+            if not self._due or transcript.text != self._due[-1][1].text:
+                self._due.append((time.monotonic() + self._recognizer.delay_s, transcript))
+                self._condition.notify_all()
+
+    def finish(self, cancel: CancelToken) -> Transcript:
+        self.close()
+        return self._recognizer.transcribe(self._audio, cancel)
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        told = 0
+        with self._condition:
+            while not self._closed:
+                if told == len(self._due):
+                    self._condition.wait()
+                elif self._due[told][0] > time.monotonic():
+                    self._condition.wait(self._due[told][0] - time.monotonic())
+                else:
+                    self._heard(self._due[told][1])
+                    told += 1
 
 
 class Generator:
@@ -194,9 +258,12 @@ class Rig:
 
     longest_gap_ms = 0.0
 
-    def __init__(self, asr_s: float, question: script.Spoken, text: str = script.QUESTION) -> None:
+    def __init__(
+        self, asr_s: float, question: script.Spoken, text: str = script.QUESTION, *, mistaken: bool = False
+    ) -> None:
         self.ledger = Ledger()
-        self.recognizer = Recognizer(self.ledger, asr_s, text)
+        self.recognizer = Recognizer(self.ledger, asr_s, text, mistaken=mistaken)
+        self.streaming = StreamingRecognizer(self.ledger, asr_s, text)
         self.generator = Generator(self.ledger)
         self.synthesizer = Synthesizer(self.ledger)
         self._question = question

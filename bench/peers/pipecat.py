@@ -49,11 +49,14 @@ def environment() -> Path:
 
 
 class Peer:
-    """A session of pipecat that waits to be asked; a context manager."""
+    """A session of pipecat that waits to be asked; a context manager. Its recogniser may be a streaming one."""
+
+    def __init__(self, *, streaming: bool = False) -> None:
+        self._arguments = ["--streaming"] if streaming else []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [str(environment()), "-m", "bench.peers.pipecat_session"],
+            [str(environment()), "-m", "bench.peers.pipecat_session", *self._arguments],
             cwd=_ROOT,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
             stdin=subprocess.PIPE,

@@ -2,7 +2,8 @@
 
 As it ships, but for the services, which are the script's: the detector hears the same speech, with pipecat's own 0.2 s
 of silence; the turn analyser, whose model would need a voice, says at once that the question is complete; and the first
-sample counts when the synthesiser has given it, before any transport. All three are in pipecat's favour.
+sample counts when the synthesiser has given it, before any transport. All three are in pipecat's favour. With
+``--streaming`` its recogniser tells each word as it is said; what is made of that is left to pipecat as it ships.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
+    InterimTranscriptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
@@ -34,7 +36,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair, LLMUserAggregatorParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
-from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
@@ -53,6 +55,29 @@ class Recognizer(SegmentedSTTService):
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         await asyncio.sleep(self.delay_s)
         yield TranscriptionFrame(script.QUESTION, "other", "")
+
+
+class StreamingRecognizer(STTService):
+    """Tells each word at once, and the final transcript ``delay_s`` after the last sound."""
+
+    delay_s = 0.0
+    _heard = np.zeros(0, np.int16)
+    _end_s = float("inf")
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        block = np.frombuffer(audio, np.int16)
+        now_s = time.monotonic()
+        if block.any():
+            before = script.understood(self._heard, script.QUESTION)
+            self._heard = np.concatenate([self._heard, block])
+            self._end_s = now_s - (len(block) - 1 - int(np.flatnonzero(block)[-1])) / script.SAMPLERATE
+            words = script.understood(self._heard, script.QUESTION)
+            if words != before:
+                yield InterimTranscriptionFrame(words, "other", "")
+        elif now_s + BLOCK_S >= self._end_s + self.delay_s:
+            await asyncio.sleep(max(0.0, self._end_s + self.delay_s - now_s))
+            self._heard, self._end_s = self._heard[:0], float("inf")
+            yield TranscriptionFrame(script.QUESTION, "other", "", finalized=True)
 
 
 class Generator(LLMService):
@@ -139,9 +164,9 @@ async def ask(worker: PipelineWorker, listener: Listener, question: script.Spoke
     return 1000.0 * (listener.heard.result() - start_s - question.end_s)
 
 
-async def serve() -> None:
+async def serve(recognizer: Recognizer | StreamingRecognizer) -> None:
     """Answer the lines of standard input until it ends."""
-    recognizer, listener = Recognizer(ttfs_p99_latency=1.0), Listener()
+    listener = Listener()
     stop = [TurnAnalyzerUserTurnStopStrategy(turn_analyzer=Complete())]
     aggregators = LLMContextAggregatorPair(
         LLMContext(),
@@ -178,4 +203,5 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     logger.remove()
-    asyncio.run(serve())
+    kind = StreamingRecognizer if "--streaming" in sys.argv else Recognizer
+    asyncio.run(serve(kind(ttfs_p99_latency=1.0)))

@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 SAMPLERATE = 16_000
 
-#: Reads like a whole question; the other does not, so that only the long silence ends it.
-QUESTION, UNFINISHED = "what does the second floor cost", "what about the second floor and the"
+#: Reads like a whole question. So does the second, which asks the same in one word more; the third does not, so that
+#: only the long silence ends it.
+QUESTION = "what does the second floor cost"
+WITH_COURTESY = f"{QUESTION} please"
+UNFINISHED = "what about the second floor and the"
 
 FIRST_TOKEN_S, TOKEN_S = 0.2, 0.02
 #: Three theses of seven tokens; the last token of each brings the line break.
@@ -27,9 +30,12 @@ TTS_FIRST_S = 0.15
 #: A thesis lasts so many chunks of so many seconds, and each chunk comes so long after the one before.
 THESIS_CHUNKS, CHUNK_S, CHUNK_EVERY_S = 4, 0.1, 0.01
 
-_LEAD_S, _SPEECH_S, _LEVEL = 0.4, 1.2, 0.2
+#: 150 words a minute, as people talk.
+WORD_S = 0.4
+
+_LEAD_S, _LEVEL = 0.4, 0.2
 #: Longer than the pause that work begins in, shorter than the silence that ends a question.
-_PAUSE_S, _BEFORE_PAUSE_S = 0.32, 0.8
+_PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,17 @@ class Spoken:
     end_s: float
 
 
-def spoken(phase_s: float, *, paused: bool = False) -> Spoken:
+def spoken(phase_s: float, text: str = QUESTION, *, paused: str = "") -> Spoken:
     """A question that ends ``phase_s`` later than it might, so that ends fall on any part of a block.
 
-    ``paused`` puts a pause into it.
+    There is a pause after the words that ``paused`` is.
     """
     silence = np.zeros(round(_LEAD_S * SAMPLERATE), np.float32)
-    speech = _noise(_SPEECH_S + phase_s)
+    before_s = len(paused.split()) * WORD_S
+    speech = _noise(len(text.split()) * WORD_S - before_s + phase_s)
     if paused:
         pause = np.zeros(round(_PAUSE_S * SAMPLERATE), np.float32)
-        speech = np.concatenate([_noise(_BEFORE_PAUSE_S), pause, speech])
+        speech = np.concatenate([_noise(before_s), pause, speech])
     audio = np.concatenate([silence, speech])
     return Spoken(audio, len(audio) / SAMPLERATE)
 
@@ -65,6 +72,11 @@ def spoken(phase_s: float, *, paused: bool = False) -> Spoken:
 def is_speech(block: npt.NDArray[np.float32]) -> bool:
     """What the scripted detectors say: at least half of the block sounds."""
     return bool(2 * np.count_nonzero(block) >= len(block))
+
+
+def understood(audio: npt.NDArray[np.floating], text: str) -> str:
+    """What of a question can be understood of what has been heard: a word when it has been said to its end."""
+    return " ".join(text.split()[: int(np.count_nonzero(audio) / SAMPLERATE / WORD_S + 1e-6)])
 
 
 def chunks(text: str) -> int:

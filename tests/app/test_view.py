@@ -16,7 +16,7 @@ from sottovoce.assistant import notices
 from sottovoce.assistant.messages import Thesis, Utterance
 from sottovoce.assistant.notices import Notice
 from sottovoce.metrics.stages import Stage, TurnTimes
-from sottovoce.session.records import ThesisStatus
+from sottovoce.session.records import Speculated, ThesisStatus
 from sottovoce.session.store import SessionStore
 from sottovoce.speech.usage import Usage
 
@@ -188,3 +188,57 @@ def test_what_was_spent_stands_in_the_status_line_with_what_is_not_certain() -> 
     assert "~$0.0084 + 1 call of unknown price" in shown(
         once, notices.Spent(usage, 4_200_000, True), unknown, terminal=True
     )
+
+
+def test_what_is_being_said_is_shown_until_it_has_been_heard() -> None:
+    view = SessionView()
+    view.apply(notices.SpeechBegan(12.2))
+    view.apply(notices.HeardSoFar(12.0, "when do we"))
+    assert (view.so_far, view.so_far_at_s) == ("when do we", 12.0)
+    view.apply(notices.Speculated(QUESTION, 1, early=True))
+    view.apply(notices.ThesisForeseen(FIRST))
+    assert view.so_far == "when do we launch"
+    view.apply(notices.HeardSoFar(12.0, "when do we launch please"))
+    assert view.provisional is not None
+    assert [thesis.text for thesis in view.provisional.theses] == ["On the third of June"]
+    view.apply(notices.SpeculationEnded(1, taken=True))
+    view.apply(notices.UtteranceHeard(QUESTION, 1, ""))
+    assert (view.so_far, view.provisional, view.hits) == ("", None, 1)
+
+
+def test_late_utterance_does_not_take_the_words_of_the_next_one_away() -> None:
+    view = SessionView()
+    view.apply(notices.HeardSoFar(30.0, "and who"))
+    view.apply(notices.UtteranceHeard(QUESTION, 1, ""))
+    assert view.so_far == "and who"
+
+
+def test_screen_shows_what_is_being_said_and_foreseen_in_grey() -> None:
+    written = io.StringIO()
+    screen = Screen(Console(file=written, width=60, force_terminal=True, color_system="standard"), realtime=True)
+    with screen:
+        screen(notices.SpeechBegan(12.2))
+        screen(notices.HeardSoFar(12.0, "when do we launch"))
+        screen(notices.Speculated(QUESTION, 1, early=True))
+        screen(notices.ThesisForeseen(FIRST))
+    text = written.getvalue()
+    assert "\x1b[2m 0:12 when do we launch" in text
+    assert "\x1b[2;3m      1 On the third of June" in text
+
+
+def test_journal_keeps_what_was_begun_early_and_what_became_of_it(tmp_path: Path) -> None:
+    with SessionStore(tmp_path / "sessions.db") as store:
+        session_id = store.start_session("live")
+        journal = Journal(store, session_id, started_ns=0)
+        for notice in (
+            notices.Speculated(QUESTION, 1, early=True),
+            notices.SpeculationEnded(1, taken=False),
+            notices.Speculated(QUESTION, 2),
+            notices.SpeculationEnded(2, taken=True),
+        ):
+            journal(notice)
+        store.end_session(session_id, "ended")
+        assert store.flush(10.0)
+        record = store.session(session_id)
+    assert record.speculations == (Speculated(1, early=True, taken=False), Speculated(1, early=False, taken=True))
+    assert not record.events

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace as changed
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
-from sottovoce.assistant.context import DialogueContext
+from sottovoce.assistant.context import DialogueContext, tokens_of
 from sottovoce.assistant.messages import (
     Abandon,
     Answer,
     AnswerEnded,
-    Closing,
     Discard,
     DropOlderSegments,
     EndTurn,
-    Finish,
     FinishSpeaking,
     Hasten,
     Heard,
     Ignore,
-    InputEnded,
     NarrationEnded,
     Prepare,
     SegmentSettled,
@@ -33,13 +25,10 @@ from sottovoce.assistant.messages import (
     TakeNext,
     Thesis,
     ThesisMade,
-    TurnCommand,
-    TurnEvent,
     Utterance,
     VoidSegment,
 )
-from sottovoce.assistant.trace import Made, Step, replay, step
-from sottovoce.assistant.turn import MAX_THINKING, Speculate, TurnMachine
+from sottovoce.assistant.turn import Speculate, TurnMachine
 from sottovoce.metrics.stages import Stage
 
 
@@ -47,8 +36,12 @@ def utterance(number: int, text: str = "what is the plan", speaker: str = "other
     return Utterance(number, speaker, text, "en", 0.9, number * 5.0, number * 5.0 + 2.0, (), "test", error)  # type: ignore[arg-type]
 
 
+def reads_whole(text: str, language: str) -> bool:
+    return text.endswith("plan")
+
+
 def machine(max_theses: int = 4, speculate: Speculate = "answer") -> TurnMachine:
-    return TurnMachine(max_theses, DialogueContext(), speculate, lambda text, language: text.endswith("plan"))
+    return TurnMachine(max_theses, DialogueContext(), speculate, reads_whole)
 
 
 def settled(number: int, text: str = "what is the plan") -> Utterance:
@@ -229,176 +222,22 @@ def test_theses_beyond_the_limit_are_left_out() -> None:
     assert turns.handle(ThesisMade(Thesis(1, 3, "c"))) == []
 
 
-def test_context_is_bounded_in_lines_and_characters() -> None:
-    context = DialogueContext(max_lines=3, max_chars=50)
-    for number in range(1, 20):
-        context.add_utterance(utterance(number, "word " * number))
-    lines = context.lines_before(utterance(99))
-    assert len(lines) <= 3
-    assert sum(map(len, lines)) <= 50
-    assert lines
+def test_context_is_bounded_in_tokens_and_forgets_the_oldest() -> None:
+    for word in ("word ", "слово "):
+        context = DialogueContext(max_tokens=50)
+        for number in range(1, 20):
+            context.add_utterance(utterance(number, word * (number % 7)))
+        context.add_theses(("the last thesis",))
+        lines = context.lines_before(utterance(99))
+        assert 1 < sum(map(tokens_of, lines)) <= 50
+        assert lines[-1] == "Prompted: the last thesis"
+    context.add_utterance(utterance(20, "слово " * 1000))
+    (line,) = context.lines_before(utterance(99))
+    assert tokens_of(line) == 50
+    assert line.startswith("Other: слово")
 
 
-class AnyOrder(RuleBasedStateMachine):
-    """Whatever happens in whatever order: one generation audible, and everything started ends once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.turns = machine(3)
-        self.number = 0
-        self.theses: dict[int, int] = {}
-        self.started: set[int] = set()
-        self.ended: dict[int, str] = {}
-        self.abandoned: set[int] = set()
-        self.finishing: set[int] = set()
-        self.answer_ended: set[int] = set()
-        self.held: set[int] = set()
-        self.steps: list[Step] = []
-        self.pause: tuple[int, int] | None = None
-        self.unheard: list[tuple[int, int]] = []
-        self.revision = 0
-        self.input_ended = False
-        self.closed = False
-        self.finished = False
-
-    def tell(self, event: TurnEvent) -> None:
-        commands = self.turns.handle(event)
-        whole = isinstance(event, Heard) and event.utterance.text.endswith("plan")
-        self.steps.append(step(event, commands, reads_finished=whole))
-        self.apply(commands)
-
-    def teardown(self) -> None:
-        """Whatever has happened, it is decided the same from what a trace keeps of it."""
-        kept = [Step(json.loads(json.dumps(told.event)), told.decided) for told in self.steps]
-        assert [one for one in replay(Made(3, "answer"), kept) if not one.same] == []
-
-    def apply(self, commands: list[TurnCommand]) -> None:
-        for command in commands:
-            assert not self.finished
-            match command:
-                case Answer(generation):
-                    assert generation not in self.started
-                    self.started.add(generation)
-                    if command.speculative:
-                        assert not self.held
-                        self.held.add(generation)
-                case Take(generation):
-                    self.held.remove(generation)
-                case Discard(generation):
-                    self.held.remove(generation)
-                    assert generation not in self.ended
-                    self.ended[generation] = "discarded"
-                case Prepare(thesis):
-                    assert thesis.generation in self.held
-                case Speak(thesis):
-                    assert thesis.generation not in self.held
-                    assert thesis.generation not in self.abandoned
-                    assert thesis.generation not in self.ended
-                    assert thesis.generation == self.turns.audible_generation
-                case FinishSpeaking(generation):
-                    assert generation not in self.ended
-                    self.finishing.add(generation)
-                case Abandon(generation):
-                    assert generation not in self.ended
-                    self.abandoned.add(generation)
-                case EndTurn(generation, outcome):
-                    assert generation not in self.ended
-                    assert generation not in self.held
-                    self.ended[generation] = outcome
-                case Finish():
-                    assert self.input_ended
-                    self.finished = True
-                case _:
-                    pass
-
-    @precondition(lambda self: not self.input_ended and self.pause is None)
-    @rule(heard=st.booleans(), again=st.booleans())
-    def pauses(self, heard: bool, again: bool) -> None:
-        if not (again and self.revision):
-            self.number, self.revision = self.number + 1, 0
-        self.revision += 1
-        self.pause = (self.number, self.revision)
-        self.unheard.append(self.pause)
-        if heard:
-            self.transcribe()
-
-    @precondition(lambda self: self.unheard)
-    @rule()
-    def transcribed(self) -> None:
-        self.transcribe()
-
-    def transcribe(self) -> None:
-        number, revision = self.unheard.pop(0)
-        self.tell(Heard(utterance(number), revision, settled=False))
-
-    @precondition(lambda self: self.pause)
-    @rule(over=st.booleans())
-    def pause_ends(self, over: bool) -> None:
-        assert self.pause is not None
-        (number, revision), self.pause = self.pause, None
-        if over:
-            self.revision = 0
-        event = SegmentSettled(number, revision, 7) if over else SpeechWentOn(number, revision)
-        self.tell(event)
-
-    @precondition(lambda self: not self.input_ended and self.pause is None)
-    @rule(own=st.booleans(), text=st.sampled_from(["", "a question", "another"]), late=st.booleans())
-    def heard(self, own: bool, text: str, late: bool) -> None:
-        self.number, self.revision = self.number + 1, 0
-        number = max(1, self.number - 2) if late else self.number
-        self.tell(Heard(utterance(number, text, "own" if own else "other")))
-
-    @precondition(lambda self: self.started - self.answer_ended)
-    @rule(data=st.data())
-    def thesis(self, data: st.DataObject) -> None:
-        generation = data.draw(st.sampled_from(sorted(self.started - self.answer_ended)))
-        self.theses[generation] = self.theses.get(generation, 0) + 1
-        self.tell(ThesisMade(Thesis(generation, self.theses[generation], "point")))
-
-    @precondition(lambda self: self.started - self.answer_ended)
-    @rule(data=st.data(), error=st.sampled_from(["", "503"]))
-    def answer_ends(self, data: st.DataObject, error: str) -> None:
-        generation = data.draw(st.sampled_from(sorted(self.started - self.answer_ended)))
-        self.answer_ended.add(generation)
-        self.tell(AnswerEnded(generation, error))
-
-    @precondition(lambda self: self.finishing)
-    @rule(data=st.data(), heard=st.integers(0, 3))
-    def narration_ends(self, data: st.DataObject, heard: int) -> None:
-        generation = data.draw(st.sampled_from(sorted(self.finishing)))
-        self.finishing.discard(generation)
-        self.tell(NarrationEnded(generation, heard))
-
-    @precondition(lambda self: self.number > 3 and self.pause is None and not self.unheard)
-    @rule()
-    def input_ends(self) -> None:
-        self.input_ended = True
-        self.tell(InputEnded())
-
-    @precondition(lambda self: self.number > 5)
-    @rule()
-    def close(self) -> None:
-        self.tell(Closing())
-        self.closed = True
-
-    @invariant()
-    def open_turns_are_bounded(self) -> None:
-        assert len(self.turns.open_generations) <= MAX_THINKING + 2
-        if not self.closed:
-            assert self.held == {g for g in [self.turns.speculative_generation] if g is not None}
-
-    @invariant()
-    def abandoned_turns_have_ended(self) -> None:
-        assert self.abandoned <= set(self.ended)
-
-    @invariant()
-    def nothing_is_stuck(self) -> None:
-        assert self.started - set(self.ended) == set(self.turns.open_generations)
-        if self.closed:
-            assert self.started == set(self.ended)
-        if self.input_ended and not self.turns.open_generations:
-            assert self.finished or self.closed
-
-
-TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+def test_context_of_no_tokens_keeps_nothing() -> None:
+    context = DialogueContext(max_tokens=0)
+    context.add_utterance(utterance(1))
+    assert context.lines_before(utterance(2)) == ()

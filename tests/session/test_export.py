@@ -63,7 +63,7 @@ def test_markdown_shows_theses_under_their_question() -> None:
 
 def test_json_has_the_documented_shape() -> None:
     shape = json.loads(to_json(session()))
-    assert list(shape) == ["format", "session", "utterances", "turns", "spending", "events"]
+    assert list(shape) == ["format", "session", "utterances", "turns", "speculations", "spending", "events"]
     assert shape["format"] == 1
     assert shape["session"] == {
         "id": 7,

@@ -195,6 +195,7 @@ def test_long_text_is_cut_to_what_the_service_takes(synthesizer: Synthesizer, em
         (Does(cut_after=2), BackendError, "connection was lost"),
         (Does(end_after=0), BackendError, "no sound"),
         (Does(garbage=b"\x00" * 4801), BackendError, "in the middle"),
+        (Does(garbage=b"RIFF" + b"\x00" * 4800), BackendError, "a file in the place of samples"),
         (Does(garbage=b'{"error": "private"}', content_type="application/json"), BackendError, "cannot be understood"),
         (Does(garbage=b"<html>", content_type="text/html; charset=utf-8"), BackendError, "cannot be understood"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr._ngrams import write_arpa
+from sottovoce.speech.asr.base import Transcript
 from sottovoce.speech.asr.pocketsphinx import PocketsphinxRecognizer, words_of
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.reader import read_notes
@@ -148,3 +150,53 @@ def test_recorded_noise_gives_no_text(recognizer: PocketsphinxRecognizer) -> Non
         for row in manifest("noise"):
             audio, _ = soundfile.read(shared_data() / "speech" / row["file"], dtype="float32")
             assert recognizer.transcribe(audio, CancelToken()).text == "", row["file"]
+
+
+def believed_early(recognizer: PocketsphinxRecognizer, question: str) -> bool:
+    """Whether a question is believed before its stream is finished, which must give it."""
+    told = threading.Event()
+
+    def heard(transcript: Transcript) -> None:
+        if transcript.text == question:
+            told.set()
+
+    stream = recognizer.listen(heard)
+    audio = spoken(question, "en-us")
+    for at in range(0, len(audio), 512):
+        stream.feed(audio[at : at + 512])
+    early = told.wait(5.0)
+    assert stream.finish(CancelToken()).text == question
+    stream.close()
+    return early
+
+
+def test_expected_question_is_believed_before_it_has_been_said_to_its_end(recognizer: PocketsphinxRecognizer) -> None:
+    index = NotesIndex(read_notes(SAMPLE_NOTES))
+    questions = [question for question in index.questions() if question.endswith("?")][:6]
+    recognizer.adapt(index.questions())
+    index.close()
+    early = [believed_early(recognizer, question) for question in questions]
+    assert sum(early) >= len(questions) - 1
+
+
+def test_stream_hears_nothing_before_the_end_where_nothing_is_expected(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt([])
+    audio = spoken("Where is the nearest train station?", "en-us")
+    told: list[Transcript] = []
+    stream = recognizer.listen(told.append)
+    stream.feed(audio)
+    assert stream.finish(CancelToken()) == recognizer.transcribe(audio, CancelToken())
+    assert told == []
+
+
+def test_second_stream_hears_nothing_before_its_end_and_the_first_goes_on(recognizer: PocketsphinxRecognizer) -> None:
+    recognizer.adapt(["How old is the moon?"])
+    audio = spoken("How old is the moon?", "en-us")
+    first, second = recognizer.listen(lambda transcript: None), recognizer.listen(lambda transcript: None)
+    first.feed(audio[:8000])
+    second.feed(audio)
+    assert second.finish(CancelToken()).text == "How old is the moon?"
+    first.feed(audio[8000:])
+    assert first.finish(CancelToken()).text == "How old is the moon?"
+    first.close()
+    second.close()

@@ -106,6 +106,42 @@ def test_speech_that_goes_on_voids_its_pause() -> None:
     assert kinds == [SpeechStarted, SpeechPaused, SpeechResumed, SpeechPaused, Segment]
 
 
+def test_pauses_in_close_succession_are_noticed_later_than_the_first() -> None:
+    settings = SegmenterSettings(pause_ms=60, pause_again_ms=160, hang_over_ms=600)
+    speech = [tone(1.0), silence(0.1), tone(0.3), silence(0.1), tone(0.3), silence(0.2), tone(1.5), silence(0.1)]
+    events = events_of(np.concatenate([*speech, tone(0.5), silence(1.0)]), settings)
+    pauses = [event.segment.speech_end_s for event in events if isinstance(event, SpeechPaused)]
+    assert [round(at_s, 1) for at_s in pauses] == [1.0, 1.8, 3.5, 4.1]
+
+
+def test_open_segment_grows_from_its_pre_roll_once_it_counts_until_it_ends() -> None:
+    segmenter = Segmenter(LoudnessVad(), PAUSING)
+    audio = np.concatenate([silence(1.0), tone(1.5), silence(0.4), tone(0.5), silence(2.0)])
+    heard = np.zeros(0, np.float32)
+    start_frames, first_s, last_s = set(), 0.0, 0.0
+    for start in range(0, len(audio), 1000):
+        segmenter.feed(audio[start : start + 1000])
+        opened = segmenter.open_segment
+        if opened is not None:
+            start_frames.add(opened.start_frame)
+            first_s, last_s = first_s or segmenter.position_s, segmenter.position_s
+            heard = np.concatenate([heard, segmenter.spoken_since(opened.start_frame + len(heard))])
+            assert opened.number == 1
+            assert len(heard) == opened.end_frame - opened.start_frame
+    (start_frame,) = start_frames
+    assert start_frame == pytest.approx(0.7 * RATE, abs=512)
+    assert np.array_equal(heard, audio[start_frame : start_frame + len(heard)])
+    assert first_s == pytest.approx(1.4, abs=0.1)
+    assert last_s == pytest.approx(4.2, abs=0.1)
+
+
+def test_cough_opens_no_segment() -> None:
+    segmenter = Segmenter(LoudnessVad(), PAUSING)
+    for chunk in (tone(0.3), silence(0.2), silence(2.0)):
+        segmenter.feed(chunk)
+        assert segmenter.open_segment is None
+
+
 def test_short_speech_gives_no_pause() -> None:
     assert [type(event) for event in events_of(np.concatenate([tone(0.1), silence(2.0)]), PAUSING)] == [SpeechStarted]
 

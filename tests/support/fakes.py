@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,12 @@ class ScriptedInput:
             self._blocks.append(block)
             self._condition.notify_all()
 
+    def hear(self, audio: Mono) -> None:
+        """Sound as it is, in blocks of a microphone."""
+        with self._condition:
+            self._blocks += [audio[at : at + 32] for at in range(0, len(audio), 32)]
+            self._condition.notify_all()
+
     def end(self) -> None:
         with self._condition:
             self._ended = True
@@ -49,7 +56,16 @@ class ScriptedInput:
             return self._blocks.pop(0) if self._blocks else None
 
 
-class BlockSegmenter:
+class _NothingOpen:
+    """A segmenter that does not tell what is being said before it has been said."""
+
+    open_segment = None
+
+    def spoken_since(self, frame: int) -> Mono:
+        raise AssertionError("nothing is open")
+
+
+class BlockSegmenter(_NothingOpen):
     """Takes every block for a segment."""
 
     speaking = False
@@ -71,7 +87,7 @@ class BlockSegmenter:
     def align(self) -> None: ...
 
 
-class PausingSegmenter:
+class PausingSegmenter(_NothingOpen):
     """Pauses after every block, whose word is the whole speech so far; WENT_ON and OVER say what the pause was."""
 
     speaking = False
@@ -132,6 +148,81 @@ class WordRecognizer:
         if self.words[word] == "fail":
             raise BackendError("the recogniser is broken", backend=self.name, hint="mend it")
         return Transcript(self.words[word], "en", 0.9, self.name)
+
+
+class LevelDetector:
+    """Takes for speech what is not silence."""
+
+    name = "level"
+    samplerate = SAMPLERATE
+    blocksize = 32
+
+    def probability(self, block: Mono) -> float:
+        return float(block.any())
+
+    def reset(self) -> None: ...
+
+
+def said(*words: int, seconds: float = 0.4) -> Mono:
+    """Speech for :class:`WordStreams`: each word lasts so long, and 0 is silence."""
+    levels = [0.1 + word / 100 if word else 0.0 for word in words]
+    return np.repeat(np.asarray(levels, np.float32), round(seconds * SAMPLERATE))
+
+
+class WordStreams:
+    """Understands :func:`said`, also while it is being said; ``wrongly`` changes what it understands before the end."""
+
+    name = "word streams"
+    samplerate = SAMPLERATE
+
+    def __init__(self, words: dict[int, str], wrongly: Callable[[str], str] = str) -> None:
+        self.words = words
+        self.wrongly = wrongly
+        self.failing = False
+        self.opened: list[WordStream] = []
+
+    def warm(self) -> None: ...
+
+    def adapt(self, phrases: Sequence[str], words: Sequence[str] = ()) -> None: ...
+
+    def close(self) -> None: ...
+
+    def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        levels = audio[np.flatnonzero(audio)]
+        numbers = [round(float(level - 0.1) * 100) for level in levels]
+        changes = [number for at, number in enumerate(numbers) if at == 0 or number != numbers[at - 1]]
+        return Transcript(" ".join(self.words[number] for number in changes), "en", 0.9, self.name)
+
+    def listen(self, heard: Callable[[Transcript], None]) -> WordStream:
+        self.opened.append(WordStream(self, heard))
+        return self.opened[-1]
+
+
+class WordStream:
+    """A segment that :class:`WordStreams` hears."""
+
+    def __init__(self, recognizer: WordStreams, heard: Callable[[Transcript], None]) -> None:
+        self._recognizer = recognizer
+        self._heard = heard
+        self.audio = np.zeros(0, np.float32)
+        self.finished = False
+        self.closed = False
+
+    def feed(self, audio: Mono) -> None:
+        assert not self.finished
+        assert not self.closed
+        self.audio = np.concatenate([self.audio, audio])
+        transcript = self._recognizer.transcribe(self.audio, CancelToken())
+        self._heard(replace(transcript, text=self._recognizer.wrongly(transcript.text)))
+
+    def finish(self, cancel: CancelToken) -> Transcript:
+        self.finished = True
+        if self._recognizer.failing:
+            raise BackendError("the stream broke", backend=self._recognizer.name)
+        return self._recognizer.transcribe(self.audio, cancel)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class ListGenerator:
@@ -312,10 +403,12 @@ class Notebook:
         with self._condition:
             return [notice for notice in self.notices if isinstance(notice, kind)]
 
-    def wait_for(self, kind: type, count: int = 1) -> list[Notice]:
+    def came(self, kind: type, count: int = 1, within_s: float = 10.0) -> bool:
         with self._condition:
-            seen = self._condition.wait_for(
-                lambda: sum(isinstance(notice, kind) for notice in self.notices) >= count, 10.0
+            return self._condition.wait_for(
+                lambda: sum(isinstance(notice, kind) for notice in self.notices) >= count, within_s
             )
-        assert seen, f"{count} x {kind.__name__} did not come; there were {self.notices}"
+
+    def wait_for(self, kind: type, count: int = 1) -> list[Notice]:
+        assert self.came(kind, count), f"{count} x {kind.__name__} did not come; there were {self.notices}"
         return self.of(kind)

@@ -42,6 +42,7 @@ class Journal:
     _turns: dict[int, int] = field(default_factory=dict)  # by generation; speculation leaves gaps in those
     _ended_last: deque[int] = field(default_factory=deque)
     _accepted: int = 0
+    _speculated: dict[int, notices.Speculated] = field(default_factory=dict)
 
     def __call__(self, notice: Notice) -> None:
         match notice:
@@ -59,8 +60,13 @@ class Journal:
                 self._change(thesis, ThesisStatus.INTERRUPTED, heard_s=heard_s)
             case notices.ThesisFailed(thesis):
                 self._change(thesis, ThesisStatus.FAILED)
-            case notices.SpeculationEnded(generation, taken=False) if self.ledger is not None:
-                self.ledger.discarded(generation)
+            case notices.Speculated(_, generation):
+                self._speculated[generation] = notice
+            case notices.SpeculationEnded(generation, taken):
+                begun = self._speculated.pop(generation)
+                self._append(records.Speculated(begun.utterance.number, begun.early, taken))
+                if self.ledger is not None and not taken:
+                    self.ledger.discarded(generation)
             case notices.TurnEnded():
                 self._ended(notice)
             case notices.Began(made):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sottovoce.app.settings import Config, backend_list
 from sottovoce.audio.resampler import Resampler
-from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.asr.base import Recognizer, StreamingRecognizer
 from sottovoce.speech.fallback.asr import recognizer_chain
 from sottovoce.speech.fallback.health import Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
@@ -17,6 +17,7 @@ from sottovoce.speech.fallback.tts import Converter, FallbackSynthesizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.registry import Kind, describe, open_generator, open_recognizer, open_synthesizer
+from sottovoce.speech.rolling import RollingRecognizer
 from sottovoce.speech.tts.base import Synthesizer
 
 
@@ -40,9 +41,19 @@ def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:
             return opened(open_recognizer(name, **settings_of(config, "asr", name)))
 
         if len(names) == 1:
-            return [open_one(names[0]) for _ in range(config.asr.workers)], None
+            return [_listening(config, open_one(names[0])) for _ in range(config.asr.workers)], None
         health = Health("asr", names)
-        return [recognizer_chain([open_one(name) for name in names], health) for _ in range(config.asr.workers)], health
+        chains = [recognizer_chain([open_one(name) for name in names], health) for _ in range(config.asr.workers)]
+        return [_listening(config, chain) for chain in chains], health
+
+
+def _listening(config: Config, recognizer: Recognizer) -> Recognizer:
+    """One that hears what is being said, if it is to, made of one that does not if that costs nothing."""
+    partials = config.asr.partials
+    paid = any(describe("asr", name).sends for name in backend_list(config.asr.backend))
+    if partials == "off" or isinstance(recognizer, StreamingRecognizer) or (partials == "auto" and paid):
+        return recognizer
+    return RollingRecognizer(recognizer)
 
 
 def open_thinking(config: Config, index: NotesIndex | None) -> tuple[Generator, Health | None]:

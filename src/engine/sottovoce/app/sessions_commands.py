@@ -222,6 +222,10 @@ def _show_session(app: AppContext, record: SessionRecord, *, timeline: bool) -> 
     for turn in answers.get(None, ()):
         app.console.print(Text("\na question that was not stored", "dim"))
         _show_turn(app, turn, timeline=timeline)
+    if record.speculations:
+        taken = sum(speculated.taken for speculated in record.speculations)
+        vain = len(record.speculations) - taken
+        app.console.print(f"\nanswers begun before the question was over: {taken} taken, {vain} in vain", style="dim")
     for event in record.events:
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         app.console.print(Text(f"{_clock(event.at_s)}  {event.kind}: {detail}", "yellow"))

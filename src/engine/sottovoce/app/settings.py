@@ -175,16 +175,23 @@ class VadSettings(Section):
         description="How long a silence ends a segment; shorter answers sooner, longer bears pauses.",
     )
     short_hang_over_ms: int = Field(
-        default=350,
+        default=300,
         ge=100,
         le=3000,
         description="The same for what reads like a whole question; hang_over_ms or more makes no difference.",
     )
     pause_ms: int = Field(
-        default=160,
-        ge=60,
+        default=60,
+        ge=30,
         le=2000,
         description="After how much silence work on a question begins that may not be over yet; see turn.speculate.",
+    )
+    pause_again_ms: int = Field(
+        default=160,
+        ge=30,
+        le=2000,
+        description="The same within a second of such a silence: speech is full of short ones, and work on all of them "
+        "would be in vain.",
     )
     tail_ms: int = Field(
         default=300, ge=0, le=3000, description="How much of that silence is given to the recogniser, which needs some."
@@ -215,6 +222,12 @@ class AsrSettings(Section):
     first_word_s: float = Field(
         default=4.0, gt=0, le=60, description="How long the first words of a service may take, in seconds."
     )
+    partials: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether what is said is recognised while it is being said: shown in grey, and answered before it "
+        "is over if it reads like a whole question. A recogniser that cannot do so transcribes it over and over, "
+        'unless it is too slow, or ("auto") a service that is paid for each time.',
+    )
 
 
 class LlmSettings(Section):
@@ -231,6 +244,13 @@ class LlmSettings(Section):
     max_theses: int = Field(default=4, ge=1, le=8, description="Most theses of one answer.")
     language: LanguageOrAuto = Field(
         default="auto", description='Language of the theses; "auto" is that of the question.'
+    )
+    context_tokens: int = Field(
+        default=1000,
+        ge=0,
+        le=100_000,
+        description="How much of what was said before goes with a question, in tokens of a language model (about four "
+        "letters each); the oldest is left out.",
     )
     temperature: float = Field(
         default=0.3, ge=0, le=2, description="How freely a language model chooses its words; 0 takes the likeliest."
@@ -282,11 +302,14 @@ class TurnSettings(Section):
         default="answer",
         description="How far a question is worked on while its speaker has only paused: not at all, to its transcript, "
         "or to its answer and speech, which are thrown away if speech goes on. Nothing of it is heard before the "
-        'question is over. "transcript" calls no language model in vain.',
+        "question is over. Where what is said is recognised while it is being said (asr.partials), an answer may be "
+        'begun even before the pause. "transcript" calls no language model in vain.',
     )
-    advance: Literal["auto", "manual"] = Field(
+    advance: Literal["auto", "follow", "manual"] = Field(
         default="auto",
-        description='Whether the next thesis follows by itself ("auto"), or when you ask for it ("manual": press n).',
+        description='When the next thesis comes: by itself ("auto"), once you have said the one before in your own '
+        'words ("follow", which needs your voice to be enrolled), or when you ask for it ("manual": press n, '
+        "which works with all three).",
     )
     pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
 

@@ -146,13 +146,14 @@ class Screen:
         return Group(*turns, *self._provisional(), status)
 
     def _provisional(self) -> list[RenderableType]:
-        """What may be asked, and what would be answered: to be read, in grey, before anything is heard."""
-        provisional = self.view.provisional
-        if provisional is None:
+        """What is being asked, and what would be answered: to be read, in grey, before anything is heard."""
+        view, provisional = self.view, self.view.provisional
+        if not view.so_far:
             return []
         dots = "…" if self._utf8 else "..."
-        rows: list[RenderableType] = [self._question(provisional.question, style="dim").append(dots, "dim")]
-        rows += [Text(f"      {thesis.number} {thesis.text}", style="dim italic") for thesis in provisional.theses]
+        rows: list[RenderableType] = [Text(f"{clock_time(view.so_far_at_s):>5} {view.so_far}{dots}", style="dim")]
+        for thesis in provisional.theses if provisional is not None else ():
+            rows.append(Text(f"      {thesis.number} {thesis.text}", style="dim italic"))
         return rows
 
     def _turn(self, turn: TurnView) -> RenderableType:

@@ -70,12 +70,14 @@ class SessionView:
         Seconds of input heard.
     speaking : bool
         Whether somebody speaks now.
+    so_far : str
+        What is being said, as far as it has been recognised; since second ``so_far_at_s``.
     provisional : Provisional or None
         A question that may not be over yet, and the theses that it would have.
     paused, gain_db : bool, float
         What the wearer has done to the voice: held it, made it louder or quieter than it was set.
     hits, misses : int
-        How often such a question proved to be over, and how often it went on.
+        How often such theses were taken, and how often thrown away: calls in vain.
     cost : Cost
         What calls of services have cost so far.
     generator : str
@@ -85,6 +87,8 @@ class SessionView:
     keep: bool = True
     heard_s: float = 0.0
     speaking: bool = False
+    so_far: str = ""
+    so_far_at_s: float = 0.0
     provisional: Provisional | None = None
     paused: bool = False
     gain_db: float = 0.0
@@ -109,17 +113,20 @@ class SessionView:
             case notices.VoiceChanged(paused, gain_db):
                 self.paused, self.gain_db = paused, gain_db
             case notices.SpeechBegan():
-                self.speaking = True
+                self.speaking, self.so_far = True, ""
             case notices.SpeechEnded():
                 self.speaking = False
             case notices.InputProgress(heard_s):
                 self.heard_s = heard_s
             case notices.SegmentDropped():
                 self.dropped += 1
+            case notices.HeardSoFar(at_s, text):
+                self.so_far_at_s, self.so_far = at_s, text
             case notices.UtteranceHeard(utterance, generation, ignored):
                 return self._heard(utterance, generation, ignored)
             case notices.Speculated(utterance, generation):
                 self.provisional = Provisional(generation, utterance)
+                self.so_far_at_s, self.so_far = utterance.start_s, utterance.text
             case notices.ThesisForeseen(thesis):
                 if self.provisional is not None and self.provisional.generation == thesis.generation:
                     self.provisional.theses.append(thesis)
@@ -153,6 +160,8 @@ class SessionView:
 
     def _heard(self, utterance: Utterance, generation: int, ignored: str) -> IgnoredUtterance | None:
         self.speaking = False
+        if utterance.end_s > self.so_far_at_s:  # else it is the next one that has begun already
+            self.so_far = ""
         if self.keep:
             self.utterances.append(utterance)
         if ignored:

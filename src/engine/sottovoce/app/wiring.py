@@ -219,6 +219,7 @@ def make_segmenter(config: Config, *, pause_ms: int = 0) -> Segmenter:
             hang_over_ms=vad.hang_over_ms,
             short_hang_over_ms=min(vad.short_hang_over_ms, vad.hang_over_ms),
             pause_ms=pause_ms,
+            pause_again_ms=vad.pause_again_ms,
             tail_ms=vad.tail_ms,
             min_segment_ms=vad.min_segment_ms,
             max_segment_s=vad.max_segment_s,
@@ -275,6 +276,8 @@ def make_pipeline(
         speculate=speculate,
         advance="auto" if lossless else config.turn.advance,
         gain_db=config.audio.playback_gain_db,
+        context_tokens=config.llm.context_tokens,
+        partials=config.asr.partials != "off",
     )
 
     def observe(notice: Notice) -> None:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from sottovoce.assistant.messages import Utterance
+
+#: Bytes of UTF-8 for each token, about: English has four letters of one byte, Russian two and a half of two.
+_BYTES_PER_TOKEN = 4
+
+#: Lines kept, however short.
+_MAX_LINES = 64
+
+
+def tokens_of(text: str) -> int:
+    """About how many tokens of a language model ``text`` is; rather too many than too few."""
+    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
 
 
 class DialogueContext:
@@ -12,17 +24,14 @@ class DialogueContext:
 
     Parameters
     ----------
-    max_lines : int
-        Most lines kept.
-    max_chars : int
-        Most characters kept in all; one longer line alone is cut to it.
+    max_tokens : int
+        Most tokens kept in all, about (see :func:`tokens_of`); one line that is longer is cut to it. 0 keeps nothing.
     """
 
-    def __init__(self, max_lines: int = 24, max_chars: int = 4000) -> None:
-        self._max_lines = max_lines
-        self._max_chars = max_chars
+    def __init__(self, max_tokens: int = 1000) -> None:
+        self._max_tokens = max_tokens
         self._lines: deque[tuple[int, str]] = deque()
-        self._chars = 0
+        self._tokens = 0
 
     def add_utterance(self, utterance: Utterance) -> None:
         """Note what somebody said."""
@@ -38,8 +47,12 @@ class DialogueContext:
         return tuple(line for number, line in self._lines if number != utterance.number)
 
     def _add(self, number: int, line: str) -> None:
-        line = line[: self._max_chars]
+        if not self._max_tokens:
+            return
+        if tokens_of(line) > self._max_tokens:
+            whole = line.encode("utf-8", "replace")[: self._max_tokens * _BYTES_PER_TOKEN]
+            line = whole.decode("utf-8", "ignore")
         self._lines.append((number, line))
-        self._chars += len(line)
-        while len(self._lines) > self._max_lines or self._chars > self._max_chars:
-            self._chars -= len(self._lines.popleft()[1])
+        self._tokens += tokens_of(line)
+        while len(self._lines) > _MAX_LINES or self._tokens > self._max_tokens:
+            self._tokens -= tokens_of(self._lines.popleft()[1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-#: What moves on to the next thesis: the end of the one before, or only the wearer.
-Advance: TypeAlias = Literal["auto", "manual"]
+#: What moves on to the next thesis: the end of the one before, the wearer who has said it, or only the wearer who asks.
+Advance: TypeAlias = Literal["auto", "follow", "manual"]
 
 #: Loudness (dB) of one step, and how far it goes.
 GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB = 3.0, -60.0, 12.0

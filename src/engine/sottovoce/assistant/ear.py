@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from sottovoce.assistant import notices
-from sottovoce.assistant.messages import SegmentSettled, SpeechWentOn, TurnEvent
+from sottovoce.assistant.listening import Listener, OpenSpeech
+from sottovoce.assistant.messages import SegmentSettled, SpeechLost, SpeechWentOn, TurnEvent
 from sottovoce.assistant.ports import AudioInput
 from sottovoce.core.clock import Clock
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.types import Mono
+from sottovoce.speech.asr.base import RecognizerStream
 from sottovoce.speech.segmenter import Segment, SegmenterEvent, SpeechPaused, SpeechResumed, SpeechStarted
 
 #: Seconds of input between two notices of progress.
@@ -22,16 +24,23 @@ PROGRESS_EVERY_S = 1.0
 class TimedSegment:
     """A segment, and when on the session's clock its speech ended and it was ready.
 
-    ``settled`` is False for one that a pause has given, and that speech may yet make void.
+    ``settled`` is False for one that a pause has given, and that speech may yet make void; ``stream`` is one that has
+    heard it already.
     """
 
     segment: Segment
     speech_end_ns: int
     ready_ns: int
     settled: bool = True
+    stream: RecognizerStream | None = None
+
+    def drop(self) -> None:
+        """It will not be transcribed."""
+        if self.stream is not None:
+            self.stream.close()
 
 
-class SegmentSource(Protocol):
+class SegmentSource(OpenSpeech, Protocol):
     """What the ear needs of a segmenter."""
 
     @property
@@ -69,7 +78,8 @@ class Ear:
     """Reads the input to its end and queues its segments; :meth:`run` is the body of the thread.
 
     A segment that finds the queue full pushes out the oldest one, or waits, as the queue was made. One that a pause has
-    given is queued as soon as the pause is noticed; when it proves to be all, only that is said.
+    given is queued as soon as the pause is noticed; when it proves to be all, only that is said. A listener hears what
+    is said while it is being said.
     """
 
     def __init__(
@@ -79,12 +89,14 @@ class Ear:
         segments: BoundedQueue[TimedSegment],
         post: Callable[[TurnEvent | notices.Notice], None],
         clock: Clock,
+        listener: Listener | None = None,
     ) -> None:
         self._source = source
         self._segmenter = segmenter
         self._segments = segments
         self._post = post
         self._clock = clock
+        self._listener = listener
         self._stream_clock = StreamClock()
         self._frames = 0
         self._speaking = False
@@ -100,8 +112,11 @@ class Ear:
             while (block := self._source.read()) is not None:
                 self._take(block)
             self._pass_on(self._segmenter.flush())
+            self._listen()
             self._post(notices.InputProgress(self._heard_s))
         finally:
+            if self._listener is not None:
+                self._listener.close()
             self._segments.close()
 
     @property
@@ -115,11 +130,16 @@ class Ear:
         if hasten is not None:
             self._segmenter.hasten(*hasten)
         self._pass_on(self._segmenter.feed(block))
+        self._listen()
         if self._source.realtime:  # where a read gives a block of the detector, the next one is judged as it comes
             self._segmenter.align()
         if self._heard_s >= self._next_progress_s:
             self._next_progress_s = self._heard_s + PROGRESS_EVERY_S
             self._post(notices.InputProgress(self._heard_s))
+
+    def _listen(self) -> None:
+        for news in self._listener.follow(self._segmenter) if self._listener is not None else ():
+            self._post(news)
 
     def _pass_on(self, events: Sequence[SegmenterEvent]) -> None:
         was_speaking = self._speaking
@@ -131,7 +151,10 @@ class Ear:
                 case SpeechPaused(segment):
                     self._queue(self._time(segment, settled=False))
                 case SpeechResumed(number, revision):
-                    self._segments.remove_where(lambda timed: timed.segment.number == number)
+                    for timed in self._segments.remove_where(lambda timed: timed.segment.number == number):
+                        timed.drop()
+                    if self._listener is not None:
+                        self._listener.went_on()
                     self._post(SpeechWentOn(number, revision))
                 case Segment():
                     self._settle(self._time(event, settled=True))
@@ -145,9 +168,20 @@ class Ear:
         ready_ns = self._clock.now_ns()
         # in a file read at full speed the position says nothing about the moment
         end_ns = self._stream_clock.at_ns(segment.speech_end_s) if self._source.realtime else ready_ns
-        return TimedSegment(segment, min(end_ns, ready_ns), ready_ns, settled)
+        return TimedSegment(
+            segment, min(end_ns, ready_ns), ready_ns, settled, self._stream_of(segment, settled=settled)
+        )
+
+    def _stream_of(self, segment: Segment, *, settled: bool) -> RecognizerStream | None:
+        """The stream that has heard the segment, if there is one."""
+        if self._listener is None or (settled and segment.revision):  # which has it since its pause
+            return None
+        whole = not settled or self._segmenter.open_segment is None
+        return self._listener.hand_over(segment, whole=whole)
 
     def _settle(self, timed: TimedSegment) -> None:
+        if self._listener is not None:
+            self._listener.settled()
         if timed.segment.revision:  # its speech is on its way, or was dropped, since the pause
             self._post(SegmentSettled(timed.segment.number, timed.segment.revision, timed.ready_ns))
         else:
@@ -155,5 +189,8 @@ class Ear:
 
     def _queue(self, timed: TimedSegment) -> None:
         dropped = self._segments.put(timed)
+        if dropped is not None:
+            dropped.drop()
         if dropped is not None and dropped is not timed:  # one that comes back itself came after the end
+            self._post(SpeechLost(dropped.segment.number))
             self._post(notices.SegmentDropped(dropped.segment.number, "the recognisers are too slow"))

@@ -99,6 +99,20 @@ class SpeechWentOn:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialHeard:
+    """What an utterance says so far, and has said for a moment; its speaker may go on."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """What was being said as segment ``number`` came to nothing: it was too short, noise, or dropped."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ThesisMade:
     """The generator has finished a thesis."""
 
@@ -137,7 +151,17 @@ class Closing:
 
 
 TurnEvent: TypeAlias = (
-    Heard | SegmentSettled | SpeechWentOn | ThesisMade | AnswerEnded | NarrationEnded | StopAsked | InputEnded | Closing
+    Heard
+    | PartialHeard
+    | SpeechLost
+    | SegmentSettled
+    | SpeechWentOn
+    | ThesisMade
+    | AnswerEnded
+    | NarrationEnded
+    | StopAsked
+    | InputEnded
+    | Closing
 )
 
 
@@ -146,12 +170,16 @@ TurnEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Generate theses for this utterance; ``speculative`` as long as more may be said."""
+    """Generate theses for this utterance.
+
+    ``speculative`` as long as more may be said, and ``early`` if that is being said now.
+    """
 
     generation: int
     utterance: Utterance
     context: tuple[str, ...]
     speculative: bool = False
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

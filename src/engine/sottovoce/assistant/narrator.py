@@ -75,7 +75,12 @@ class _LastThesis:
     token: TurnToken
 
 
-_Item: TypeAlias = SpokenThesis | _LastThesis | Control
+@dataclass(frozen=True, slots=True)
+class _Released:
+    thesis: Thesis
+
+
+_Item: TypeAlias = SpokenThesis | _LastThesis | _Released | Control
 
 
 class Narrator:
@@ -89,8 +94,8 @@ class Narrator:
         Of the speech, in Hz.
     pause_s : float
         Silence between two theses.
-    advance : {"auto", "manual"}
-        Whether the next thesis follows by itself, or when the wearer asks for it.
+    advance : {"auto", "follow", "manual"}
+        Whether the next thesis follows by itself, or when :meth:`release` or :meth:`move` says so.
     """
 
     def __init__(
@@ -128,6 +133,10 @@ class Narrator:
                 self._reading.piece.cancel()
         self._items.put(control)
 
+    def release(self, thesis: Thesis) -> None:
+        """The wearer has said this thesis: let the next one follow it."""
+        self._items.put(_Released(thesis))
+
     def give_up(self, token: TurnToken) -> None:
         """Silence this turn at once, from any thread; what it had in the ear is written to its token."""
         with self._beginning:
@@ -145,6 +154,8 @@ class Narrator:
             self._follow_position()
             if isinstance(item, Control):
                 self._move(item)
+            elif isinstance(item, _Released):
+                self._release(item.thesis)
             elif item is not None and self._is_current(item.token):
                 assert self._reading is not None
                 if isinstance(item, SpokenThesis):
@@ -240,6 +251,12 @@ class Narrator:
         if reading.complete and reading.place >= len(reading.lines) and not reading.ended:
             reading.ended = True
             self._post(NarrationEnded(reading.token.generation, len(reading.begun)))
+
+    def _release(self, thesis: Thesis) -> None:
+        lines = self._reading.lines if self._reading is not None else []
+        for place, line in enumerate(lines):
+            if line.spoken.thesis == thesis and self._reading is not None:
+                self._reading.allowed = max(self._reading.allowed, place + 1)
 
     def _move(self, control: Control) -> None:
         reading = self._reading

@@ -42,6 +42,14 @@ class SegmentDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardSoFar:
+    """What somebody has said so far, ``at_s`` seconds into the input; the whole of it, to be shown as provisional."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceHeard:
     """An utterance; ``ignored`` is why it raises no turn, or empty, and then ``generation`` is that of its turn."""
 
@@ -52,10 +60,14 @@ class UtteranceHeard:
 
 @dataclass(frozen=True, slots=True)
 class Speculated:
-    """An utterance that may not be over yet is being answered, to be shown as provisional; nothing of it is heard."""
+    """An utterance that may not be over yet is being answered, to be shown as provisional; nothing of it is heard.
+
+    ``early`` if it was still being said, and its speaker had not even paused.
+    """
 
     utterance: Utterance
     generation: int
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +226,7 @@ Notice: TypeAlias = (
     | SpeechEnded
     | InputProgress
     | SegmentDropped
+    | HeardSoFar
     | UtteranceHeard
     | Speculated
     | ThesisForeseen

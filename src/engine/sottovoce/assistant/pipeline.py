@@ -26,6 +26,8 @@ from sottovoce.assistant.context import DialogueContext
 from sottovoce.assistant.controls import GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB, Advance, Control
 from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
 from sottovoce.assistant.endpoint import reads_finished
+from sottovoce.assistant.follow import Follower
+from sottovoce.assistant.listening import Listener
 from sottovoce.assistant.messages import TurnCommand, TurnEvent
 from sottovoce.assistant.narrator import Narrator
 from sottovoce.assistant.notices import Notice
@@ -33,9 +35,10 @@ from sottovoce.assistant.ports import AudioInput, NoPurse, Observer, Purse, Voic
 from sottovoce.assistant.synthesis import SpokenThesis, SynthesisPool
 from sottovoce.assistant.thinker import Thinker
 from sottovoce.assistant.token import TurnToken
-from sottovoce.assistant.trace import Made, step
-from sottovoce.assistant.transcribers import Transcribers, Turnstile
+from sottovoce.assistant.trace import Made, Tracer
+from sottovoce.assistant.transcribers import OneAtATime, Transcribers, Turnstile
 from sottovoce.assistant.turn import Speculate, TurnMachine
+from sottovoce.assistant.warmth import Warmer
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.queues import BoundedQueue, WhenFull
@@ -87,12 +90,18 @@ class PipelineSettings:
         Theses synthesised at once.
     pause_s : float
         Silence between two theses.
-    advance : {"auto", "manual"}
-        Whether the next thesis follows by itself, or when :meth:`Pipeline.control` asks for it.
+    advance : {"auto", "follow", "manual"}
+        Whether the next thesis follows by itself, when the wearer has said the one before, or only when
+        :meth:`Pipeline.control` asks for it, as it may in every case.
     gain_db : float
         Loudness of the voice output at first, as it was set by whoever made it.
     speculate : {"off", "transcript", "answer"}
         How far a question is worked on before it is known to be over; "off" where nothing may be dropped.
+    context_tokens : int
+        Length of what the generator is told of the dialogue before, in tokens of a language model.
+    partials : bool
+        Listen to what is being said while it is being said, with the recognisers that can; never where nothing may be
+        dropped.
     """
 
     lossless: bool
@@ -104,6 +113,8 @@ class PipelineSettings:
     advance: Advance = "auto"
     gain_db: float = 0.0
     speculate: Speculate = "answer"
+    context_tokens: int = 1000
+    partials: bool = True
 
 
 class _Voice:
@@ -164,16 +175,25 @@ class Pipeline:
         self._tokens: dict[int, TurnToken] = {}
         self._times: dict[int, TurnRecorder] = {}
         self._prepared: dict[tuple[int, int], SpokenThesis] = {}
-        self._machine = TurnMachine(settings.max_theses, DialogueContext(), settings.speculate, reads_finished)
+        context = DialogueContext(settings.context_tokens)
+        self._machine = TurnMachine(settings.max_theses, context, settings.speculate, reads_finished)
+        self._tracer = Tracer(reads_finished)
+        self._follower = Follower() if settings.advance == "follow" else None
         self._turnstile = Turnstile() if settings.lossless else None
         segments: BoundedQueue[TimedSegment] = BoundedQueue(
             settings.segment_queue, WhenFull.BLOCK if settings.lossless else WhenFull.DROP_OLDEST
         )
-        self._ear = Ear(parts.source, parts.segmenter, segments, self._post, clock)
+        verifier = OneAtATime(parts.verifier)
+        self._warmer = Warmer([*parts.recognizers, parts.generator, parts.synthesizer], clock)
+        listener = Listener(parts.recognizers, verifier, parts.source.samplerate, parts.purse)
+        # where nothing may be dropped, nothing is begun in vain
+        wanted = settings.partials and not settings.lossless
+        self._listener = listener if wanted and listener.available else None
+        self._ear = Ear(parts.source, parts.segmenter, segments, self._post, clock, self._listener)
         self._transcribers = Transcribers(
             len(parts.recognizers),
             parts.source.samplerate,
-            parts.verifier,
+            verifier,
             segments,
             self._turnstile,
             parts.purse,
@@ -204,6 +224,10 @@ class Pipeline:
             self._workers.start(f"generator-{number}", self._thinker.work)
         for number, recognizer in enumerate(self._parts.recognizers, 1):
             self._workers.start(f"asr-{number}", partial(self._transcribers.work, recognizer))
+        if self._listener is not None:
+            self._workers.start("listener", self._listener.work)
+        if not self._settings.lossless:
+            self._workers.start("warmer", self._warmer.work)
         self._workers.start("segmenter", self._ear.run)
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -228,6 +252,7 @@ class Pipeline:
         self._thinker.close()
         self._pool.close()
         self._narrator.close()
+        self._warmer.close()
         alive = self._workers.join(deadline - time.monotonic())
         # last, so that what the narrator has to say of a thesis cut short still reaches the observer
         self._inbox.close()
@@ -273,17 +298,27 @@ class Pipeline:
 
     def _decide(self, event: TurnEvent) -> None:
         commands = self._machine.handle(event)
-        whole = isinstance(event, messages.Heard) and reads_finished(event.utterance.text, event.utterance.language)
-        self._observer(notices.Decided(step(event, commands, reads_finished=whole)))
+        self._observer(notices.Decided(self._tracer.step(event, commands)))
         for command in commands:
             self._execute(command)
+        if isinstance(event, messages.Heard | messages.PartialHeard) and event.utterance.speaker == "own":
+            self._follow(event.utterance.text)
+
+    def _follow(self, said: str) -> None:
+        covered = self._follower.said(said) if self._follower is not None else None
+        if covered is not None:
+            self._narrator.release(covered)
 
     def _note(self, notice: Notice) -> None:
         match notice:
+            case notices.SpeechBegan():
+                self._warmer.wish()
             case notices.StageReached(generation, stage, at_ns):
                 self._mark(generation, stage, at_ns)
             case notices.ThesisStarted(thesis, at_ns):
                 self._mark(thesis.generation, Stage.FIRST_SAMPLE, at_ns)
+                if self._follower is not None:
+                    self._follower.began(thesis)
             case notices.ThesisSpoken(thesis):
                 self._mark(thesis.generation, Stage.LAST_SAMPLE, self._clock.now_ns())
             case notices.SegmentDropped(number, reason):
@@ -348,7 +383,7 @@ class Pipeline:
         language = utterance.language if settings.language == "auto" else settings.language
         token = self._tokens[command.generation] = TurnToken(command.generation, language)
         if command.speculative:
-            self._observer(notices.Speculated(utterance, command.generation))
+            self._observer(notices.Speculated(utterance, command.generation, command.early))
         else:
             self._accept(command.generation, utterance)
         question = Question(utterance.text, language, settings.max_theses, command.context)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sottovoce.assistant.messages import Thesis, TurnEvent
 from sottovoce.assistant.notices import BackendFailed, Notice, StageReached
 from sottovoce.assistant.ports import Purse
@@ -100,16 +102,28 @@ class SynthesisPool:
             stream = self._synthesizer.synthesize(spoken.thesis.text, token.language, token.cancel)
             with closing(stream) as chunks:  # type: ignore[type-var]
                 for chunk in chunks:
+                    sound = self._checked(chunk)
+                    if not len(sound):
+                        continue
                     if first and not frames:
                         self._reached(token, Stage.TTS_FIRST_CHUNK)
-                    frames += len(chunk)
-                    if token.cancel.cancelled or spoken.chunks.put(chunk) is not None:
+                    frames += len(sound)
+                    if token.cancel.cancelled or spoken.chunks.put(sound) is not None:
                         return
         except BackendError as failure:
             spoken.error = failure.message
             self._post(BackendFailed.of(failure))
         if not frames and not spoken.error:
             spoken.error = "the synthesiser gave no sound"
+
+    def _checked(self, chunk: Mono) -> Mono:
+        """What a loudspeaker can be given: an error for another type or shape, silence for what is no number."""
+        if chunk.ndim != 1 or chunk.dtype != np.float32:
+            raise BackendError(
+                f"the synthesiser gave {chunk.dtype} of shape {chunk.shape}; float32 of shape (frames,) is wanted",
+                backend=self._synthesizer.name,
+            )
+        return chunk if np.isfinite(chunk).all() else np.nan_to_num(chunk, nan=0.0, posinf=1.0, neginf=-1.0)
 
     def _reached(self, token: TurnToken, stage: Stage) -> None:
         self._post(StageReached(token.generation, stage, self._clock.now_ns()))

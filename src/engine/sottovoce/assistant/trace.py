@@ -1,19 +1,20 @@
 """What the turn state machine was told and what it decided, without a word of what was said: to be replayed exactly.
 
 A trace is a list of steps. The first holds what the machine was made with; every other an event, as facts, and the
-commands that followed, in short. Texts are left out; what the decisions depended on (whether there were any words, and
-whether they read like a whole question) is kept, so a trace may be given away.
+commands that followed, in short. Texts are left out; what the decisions depended on (whether there were any words,
+whether they read like a whole question, and which of them ask the same) is kept, so a trace may be given away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from sottovoce.assistant import messages
 from sottovoce.assistant.context import DialogueContext
 from sottovoce.assistant.messages import TurnCommand, TurnEvent, Utterance
+from sottovoce.assistant.sameness import asked_words
 from sottovoce.assistant.turn import Speculate, TurnMachine
 
 #: An event as JSON: its name and its facts.
@@ -24,6 +25,8 @@ _NAMES: dict[type[Any], str] = {
     messages.Heard: "heard",
     messages.SegmentSettled: "settled",
     messages.SpeechWentOn: "went on",
+    messages.PartialHeard: "heard in part",
+    messages.SpeechLost: "lost",
     messages.ThesisMade: "thesis made",
     messages.AnswerEnded: "answer ended",
     messages.NarrationEnded: "narration ended",
@@ -33,7 +36,8 @@ _NAMES: dict[type[Any], str] = {
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 
-_WORDS, _WHOLE_QUESTION = "words", "words?"
+#: Questions of which is remembered which of them ask the same.
+_REMEMBERED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +68,65 @@ class Replayed:
         return self.step.decided == self.now
 
 
-def step(event: TurnEvent, commands: Iterable[TurnCommand], *, reads_finished: bool = False) -> Step:
-    """An event and its commands without their words; ``reads_finished`` is what was thought of the text of a Heard."""
-    facts: dict[str, Any] = {"event": _NAMES[type(event)]}
-    match event:
-        case messages.Heard(utterance, revision, settled):
-            facts |= {"number": utterance.number, "revision": revision, "settled": settled}
-            facts |= {"speaker": utterance.speaker, "words": bool(utterance.text), "failed": bool(utterance.error)}
-            facts["reads_finished"] = reads_finished
-        case messages.ThesisMade(thesis):
-            facts |= {"generation": thesis.generation, "number": thesis.number}
-        case messages.AnswerEnded(generation, error):
-            facts |= {"generation": generation, "failed": bool(error)}
-        case _:
-            facts |= {item.name: getattr(event, item.name) for item in fields(event) if item.name != "ready_ns"}
-    return Step(facts, tuple(in_short(command) for command in commands))
+class Tracer:
+    """Writes down what is told and decided, without its words.
+
+    Parameters
+    ----------
+    reads_finished : callable
+        Whether a text in a language reads like a whole question, as the machine is told.
+    """
+
+    def __init__(self, reads_finished: Callable[[str, str], bool]) -> None:
+        self._reads_finished = reads_finished
+        self._said: dict[tuple[str, ...], int] = {}
+        self._last = 0
+
+    def step(self, event: TurnEvent, commands: Iterable[TurnCommand]) -> Step:
+        """The step that was made of ``event``."""
+        facts: dict[str, Any] = {"event": _NAMES[type(event)]}
+        match event:
+            case messages.Heard(utterance, revision, settled):
+                facts |= {"number": utterance.number, "revision": revision, "settled": settled}
+                facts |= self._facts_of(utterance)
+            case messages.PartialHeard(utterance):
+                facts |= {"number": utterance.number, **self._facts_of(utterance)}
+            case messages.ThesisMade(thesis):
+                facts |= {"generation": thesis.generation, "number": thesis.number}
+            case messages.AnswerEnded(generation, error):
+                facts |= {"generation": generation, "failed": bool(error)}
+            case _:
+                facts |= {item.name: getattr(event, item.name) for item in fields(event) if item.name != "ready_ns"}
+        return Step(facts, tuple(in_short(command) for command in commands))
+
+    def _facts_of(self, utterance: Utterance) -> dict[str, Any]:
+        text = utterance.text
+        return {
+            "speaker": utterance.speaker,
+            "words": bool(text),
+            "failed": bool(utterance.error),
+            "reads_finished": self._reads_finished(text, utterance.language),
+            "said": self._number_of(text) if text else 0,
+        }
+
+    def _number_of(self, text: str) -> int:
+        """The same number for texts that ask the same."""
+        words = asked_words(text)
+        number = self._said.pop(words, 0)
+        if not number:
+            number = self._last = self._last + 1
+        self._said[words] = number
+        if len(self._said) > _REMEMBERED:
+            del self._said[next(iter(self._said))]
+        return number
 
 
 def in_short(command: TurnCommand) -> str:
     """A command in a few words, none of which was spoken."""
     match command:
-        case messages.Answer(generation, utterance, _, speculative):
-            return f"answer {generation} to {utterance.number}" + (" on speculation" if speculative else "")
+        case messages.Answer(generation, utterance, _, speculative, early):
+            way = " while it is asked" if early else " on speculation" if speculative else ""
+            return f"answer {generation} to {utterance.number}{way}"
         case messages.Speak(thesis) | messages.Prepare(thesis):
             return f"{_name(command)} {thesis.generation}.{thesis.number}"
         case messages.Take(generation, utterance):
@@ -107,9 +148,7 @@ def replay(made: Made, steps: Sequence[Step]) -> list[Replayed]:
     ValueError
         If a step names an event that there is not, or lacks a fact.
     """
-    machine = TurnMachine(
-        made.max_theses, DialogueContext(), made.speculate, lambda text, language: text == _WHOLE_QUESTION
-    )
+    machine = TurnMachine(made.max_theses, DialogueContext(), made.speculate, lambda text, language: text.endswith("?"))
     replayed = []
     for number, known in enumerate(steps, 1):
         try:
@@ -128,8 +167,10 @@ def _event(facts: Facts) -> TurnEvent:
     kind = _TYPES[facts["event"]]
     if kind is messages.Heard:
         return messages.Heard(_utterance(facts), facts["revision"], facts["settled"])
+    if kind is messages.PartialHeard:
+        return messages.PartialHeard(_utterance(facts))
     if kind is messages.ThesisMade:
-        return messages.ThesisMade(messages.Thesis(facts["generation"], facts["number"], _WORDS))
+        return messages.ThesisMade(messages.Thesis(facts["generation"], facts["number"], "words"))
     if kind is messages.AnswerEnded:
         return messages.AnswerEnded(facts["generation"], "failed" if facts["failed"] else "")
     if kind is messages.SegmentSettled:
@@ -139,6 +180,7 @@ def _event(facts: Facts) -> TurnEvent:
 
 
 def _utterance(facts: Facts) -> Utterance:
-    text = (_WHOLE_QUESTION if facts["reads_finished"] else _WORDS) if facts["words"] else ""
+    said = facts.get("said", 0)  # earlier versions did not keep it
+    text = f"question {said}" + ("?" if facts["reads_finished"] else "") if facts["words"] else ""
     error = "failed" if facts["failed"] else ""
     return Utterance(facts["number"], facts["speaker"], text, "en", None, 0.0, 0.0, (), "", error)

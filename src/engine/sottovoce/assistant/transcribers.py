@@ -6,16 +6,17 @@ import threading
 from collections.abc import Callable
 
 from sottovoce.assistant.ear import TimedSegment
-from sottovoce.assistant.messages import Heard, InputEnded, TurnEvent, Utterance
+from sottovoce.assistant.messages import Heard, InputEnded, SpeechLost, TurnEvent, Utterance
 from sottovoce.assistant.notices import BackendFailed, Notice, SegmentDropped
 from sottovoce.assistant.ports import Purse
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
 from sottovoce.core.queues import BoundedQueue
+from sottovoce.core.types import Mono
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.asr.base import Recognizer, Transcript
-from sottovoce.speech.speaker import SpeakerVerifier
+from sottovoce.speech.speaker import SpeakerVerdict, SpeakerVerifier
 from sottovoce.speech.usage import charged_to
 
 _SUPERSEDED = "a later question is being answered"
@@ -51,11 +52,25 @@ class Turnstile:
             self._condition.notify_all()
 
 
+class OneAtATime:
+    """A verifier that several threads may ask: it answers them one after another."""
+
+    def __init__(self, verifier: SpeakerVerifier) -> None:
+        self._verifier = verifier
+        self._lock = threading.Lock()
+
+    def verify(self, audio: Mono, samplerate: int) -> SpeakerVerdict:
+        with self._lock:
+            return self._verifier.verify(audio, samplerate)
+
+
 class Transcribers:
     """The pool; :meth:`work` is the body of each thread, one for each recogniser.
 
     Parameters
     ----------
+    verifier : SpeakerVerifier
+        Asked by all threads of the pool at once.
     segments : BoundedQueue of TimedSegment
         Where the segments come from; closed and empty, it ends the threads, and the last one says that the input
         has ended.
@@ -81,7 +96,6 @@ class Transcribers:
         self._purse = purse
         self._post = post
         self._clock = clock
-        self._verifying = threading.Lock()  # a verifier serves one thread at a time
         self._lock = threading.Lock()
         self._active: dict[tuple[int, int], CancelToken] = {}
         self._void: set[CancelToken] = set()
@@ -103,6 +117,7 @@ class Transcribers:
                 self._void.discard(cancel)
             if cancel.cancelled:
                 if not self._closing and not void:
+                    self._post(SpeechLost(segment.number))
                     self._post(SegmentDropped(segment.number, _SUPERSEDED))
             elif self._turnstile is None or self._turnstile.enter(segment.number):
                 self._post(Heard(utterance, segment.revision, timed.settled))
@@ -119,6 +134,8 @@ class Transcribers:
         for cancel in older:
             cancel.cancel()
         queued = self._segments.remove_where(lambda timed: timed.segment.number < number)
+        for timed in queued:
+            timed.drop()
         return [SegmentDropped(timed.segment.number, _SUPERSEDED) for timed in queued]
 
     def void(self, number: int, revision: int) -> None:
@@ -134,7 +151,8 @@ class Transcribers:
         """Give up everything; the threads end soon after."""
         self._closing = True
         self._segments.close()
-        self._segments.remove_where(lambda timed: True)
+        for timed in self._segments.remove_where(lambda timed: True):
+            timed.drop()
         if self._turnstile is not None:
             self._turnstile.close()
         with self._lock:
@@ -151,12 +169,11 @@ class Transcribers:
             marks.append((stage, self._clock.now_ns()))
 
         mark(Stage.SPEAKER_START)
-        with self._verifying:
-            verdict = self._verifier.verify(segment.audio, self._samplerate)
+        verdict = self._verifier.verify(segment.audio, self._samplerate)
         mark(Stage.SPEAKER_DONE)
         mark(Stage.ASR_START)
         try:
-            transcript = recognizer.transcribe(segment.audio, cancel)
+            transcript = self._understand(recognizer, timed, cancel)
         except BackendError as failure:
             error = failure.message
             transcript = Transcript("", "", None, recognizer.name)
@@ -174,3 +191,16 @@ class Transcribers:
             backend=transcript.backend,
             error=error,
         )
+
+    def _understand(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> Transcript:
+        """By the stream that has heard it already; by the recogniser, if there is none or it fails."""
+        stream, audio = timed.stream, timed.segment.audio
+        if stream is None:
+            return recognizer.transcribe(audio, cancel)
+        try:
+            return stream.finish(cancel)
+        except BackendError as failure:
+            self._post(BackendFailed.of(failure))
+        finally:
+            stream.close()
+        return recognizer.transcribe(audio, cancel)

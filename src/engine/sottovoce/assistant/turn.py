@@ -8,6 +8,10 @@ A question that may not be over yet, because its speaker has only paused, may st
 are made and synthesised, but nothing of it is heard and nothing gives way to it. If speech goes on, it is discarded
 without a trace; if the pause proves to be the end, it is taken, and is from then on what it would have been without
 speculation, only further on. What was transcribed at the pause is all that was said, so there is nothing to compare.
+
+It may also be started while the question is still being asked, on what a recogniser makes of it so far, if that reads
+like a whole question. Such a turn outlasts pauses, and is taken only if the final transcript asks the same (see
+`sameness`); whatever says otherwise, discards it.
 """
 
 from __future__ import annotations
@@ -33,9 +37,11 @@ from sottovoce.assistant.messages import (
     InputEnded,
     NarrationEnded,
     Outcome,
+    PartialHeard,
     Prepare,
     SegmentSettled,
     Speak,
+    SpeechLost,
     SpeechWentOn,
     StopAsked,
     Take,
@@ -47,10 +53,14 @@ from sottovoce.assistant.messages import (
     Utterance,
     VoidSegment,
 )
+from sottovoce.assistant.sameness import asks_the_same
 from sottovoce.metrics.stages import Stage
 
 #: Questions that may be waiting for their answers at once; one more gives up the oldest.
 MAX_THINKING = 2
+
+#: Answers to one question that may be begun while it is still being asked: who wavers is not to be paid for.
+MAX_EARLY = 3
 
 #: How far a question that is not over yet is worked on: not at all, to its transcript, to its answer.
 Speculate: TypeAlias = Literal["off", "transcript", "answer"]
@@ -67,6 +77,7 @@ class _Turn:
     theses: list[Thesis] = field(default_factory=list)
     speaking: bool = False
     held: bool = False  # speculative: nothing of it may be heard
+    early: bool = False  # begun while its question was being asked
     ended: str | None = None  # held, and the answer is complete: its error, or empty
 
 
@@ -114,6 +125,8 @@ class TurnMachine:
         self._generation = 0
         self._newest_answered = 0
         self._pause: _Pause | None = None
+        self._early = (0, 0)  # a question, and how many answers to it were begun before it was over
+        self._over = 0  # the last segment that is known to be over
         self._settled_ns: dict[tuple[int, int], int] = {}
         self._void: dict[int, int] = {}  # revision up to which a segment is void
         self._input_ended = False
@@ -143,6 +156,10 @@ class TurnMachine:
         match event:
             case Heard():
                 commands = self._heard(event)
+            case PartialHeard(utterance):
+                commands = self._heard_in_part(utterance)
+            case SpeechLost(number):
+                commands = self._lost(number)
             case SegmentSettled():
                 commands = self._settled(event)
             case SpeechWentOn():
@@ -180,42 +197,91 @@ class TurnMachine:
             return self._asked(_settled_at(utterance, ready_ns))
         return self._paused(utterance, revision)
 
+    def _heard_in_part(self, utterance: Utterance) -> list[TurnCommand]:
+        number = utterance.number
+        if self._input_ended or number <= self._over:
+            self.stale += 1
+            return []
+        if self._speculate != "answer" or self._pause is not None or self._reason_to_ignore(utterance):
+            return []
+        held = self.speculative_generation
+        if held is not None:
+            foreseen = self._turns[held].utterance
+            if foreseen.number != number or asks_the_same(foreseen.text, utterance.text):
+                return []
+        commands = self._drop_held(number)
+        begun = self._early[1] if self._early[0] == number else 0
+        if begun < MAX_EARLY and self._reads_finished(utterance.text, utterance.language):
+            self._early = (number, begun + 1)
+            commands.append(self._answer(self._next_generation(_Turn(utterance, held=True, early=True))))
+        return commands
+
     def _paused(self, utterance: Utterance, revision: int) -> list[TurnCommand]:
         commands: list[TurnCommand] = []
-        generation = 0
+        generation = self._foreseen(utterance)
+        if not generation:
+            commands += self._drop_held()
         if not self._reason_to_ignore(utterance):
             if self._reads_finished(utterance.text, utterance.language):
                 commands.append(Hasten(utterance.number, revision))
-            if self._speculate == "answer":
+            if self._speculate == "answer" and not generation:
                 generation = self._next_generation(_Turn(utterance, held=True))
                 commands.append(self._answer(generation))
         self._pause = _Pause(utterance, revision, generation)
         return commands
 
+    def _foreseen(self, utterance: Utterance) -> int:
+        """The generation that answers this already, begun before it was over; 0 if there is none."""
+        held = self.speculative_generation
+        if held is None or self._reason_to_ignore(utterance):
+            return 0
+        foreseen = self._turns[held].utterance
+        same = foreseen.number == utterance.number and asks_the_same(foreseen.text, utterance.text)
+        return held if same else 0
+
+    def _drop_held(self, number: int | None = None) -> list[TurnCommand]:
+        """Discard what is made of a question that is not over: of this segment, or of whichever."""
+        held = self.speculative_generation
+        if held is None or number not in (None, self._turns[held].utterance.number):
+            return []
+        return self._give_up((held,), "superseded")
+
     def _settled(self, event: SegmentSettled) -> list[TurnCommand]:
+        self._over = max(self._over, event.number)
         pause = self._pause
         if pause is None or (pause.utterance.number, pause.revision) != (event.number, event.revision):
             _remember(self._settled_ns, (event.number, event.revision), event.ready_ns)
             return []
         self._pause = None
         utterance = _settled_at(pause.utterance, event.ready_ns)
-        return self._taken(pause.generation, utterance) if pause.generation else self._asked(utterance)
+        return self._taken(pause.generation, utterance) if pause.generation in self._turns else self._asked(utterance)
 
     def _went_on(self, event: SpeechWentOn) -> list[TurnCommand]:
         _remember(self._void, event.number, event.revision)
         commands: list[TurnCommand] = [VoidSegment(event.number, event.revision)]
         pause, self._pause = self._pause, None
-        if pause is not None and pause.generation:
-            commands += self._give_up((pause.generation,), "superseded")
+        turn = self._turns.get(pause.generation) if pause is not None else None
+        if turn is not None and not turn.early:
+            commands += self._drop_held()
         return commands
 
+    def _lost(self, number: int) -> list[TurnCommand]:
+        if self._pause is not None and self._pause.utterance.number == number:
+            self._pause = None
+        return self._drop_held(number)
+
     def _asked(self, utterance: Utterance) -> list[TurnCommand]:
+        self._over = max(self._over, utterance.number)
+        foreseen = self._foreseen(utterance)
+        if foreseen:
+            return self._taken(foreseen, utterance)
+        commands = self._drop_held(utterance.number)
         reason = self._reason_to_ignore(utterance)
         if utterance.text:
             self._context.add_utterance(utterance)
         if reason:
-            return [Ignore(utterance, reason), TakeNext(utterance.number)]
-        commands = self._make_room()
+            return [*commands, Ignore(utterance, reason), TakeNext(utterance.number)]
+        commands += self._make_room()
         commands.append(self._answer(self._next_generation(_Turn(utterance))))
         return commands
 
@@ -240,7 +306,7 @@ class TurnMachine:
 
     def _answer(self, generation: int) -> Answer:
         turn = self._turns[generation]
-        return Answer(generation, turn.utterance, self._context.lines_before(turn.utterance), turn.held)
+        return Answer(generation, turn.utterance, self._context.lines_before(turn.utterance), turn.held, turn.early)
 
     def _make_room(self) -> list[TurnCommand]:
         """Give up the oldest question that waits for its answer, if one more would be too many."""

@@ -21,6 +21,7 @@ from sottovoce.session.records import (
     SessionRecord,
     SessionSummary,
     SpeakerKind,
+    Speculated,
     StageTime,
     StepRecord,
     ThesisChanged,
@@ -42,6 +43,7 @@ KINDS: Mapping[type[Any], str] = {
     QuestionIgnored: "ignored",
     ThesisChanged: "thesis",
     TurnEnded: "turn-ended",
+    Speculated: "speculated",
     BackendFailed: "backend-failed",
     BackendChanged: "backend-changed",
     BudgetReached: "budget",
@@ -102,6 +104,7 @@ def assemble(
     ignored: dict[int, str] = {}
     turns: dict[int, _Turn] = {}
     others: list[EventRecord] = []
+    speculations: list[Speculated] = []
     steps: list[StepRecord] = []
     for row in rows:
         body: dict[str, Any] = json.loads(row.body)
@@ -111,6 +114,8 @@ def assemble(
             ignored[body["utterance"]] = body["reason"]
         elif row.kind in (KINDS[QuestionAccepted], KINDS[ThesisChanged], KINDS[TurnEnded]):
             _gather(turns.setdefault(body["turn"], _Turn(row.at_ns)), row.kind, body, origin_ns)
+        elif row.kind == KINDS[Speculated]:
+            speculations.append(Speculated(body["utterance"], body["early"], body["taken"]))
         elif row.kind == KINDS[MachineMade]:
             steps.append(StepRecord((row.at_ns - origin_ns) / 1e9, body["settings"]))
         elif row.kind == KINDS[MachineStep]:
@@ -125,6 +130,7 @@ def assemble(
         utterances=heard,
         turns=tuple(_turn(number, turn, utterances, origin_ns, spending) for number, turn in sorted(turns.items())),
         events=tuple(others),
+        speculations=tuple(speculations),
         steps=tuple(steps),
         spending=spending,
     )

@@ -28,9 +28,9 @@ def to_json(record: SessionRecord) -> str:
     """The session as JSON.
 
     One object: ``format`` (this version), ``session`` (``id``, ``kind``, ``started``, ``ended``, ``outcome``,
-    ``notes``, ``transcripts``, ``settings``), ``utterances``, ``turns``, ``spending`` and ``events``. Fields are those
-    of :mod:`sottovoce.session.records` and :mod:`sottovoce.session.spending`; a text that was not kept is ``null``,
-    beside its ``length`` if that was kept.
+    ``notes``, ``transcripts``, ``settings``), ``utterances``, ``turns``, ``speculations``, ``spending`` and
+    ``events``. Fields are those of :mod:`sottovoce.session.records` and :mod:`sottovoce.session.spending`; a text that
+    was not kept is ``null``, beside its ``length`` if that was kept.
     Times of day are ISO 8601 in UTC, everything else is seconds since the session began (``_s``) or a length in
     milliseconds (``_ms``). Later versions may add fields.
     """
@@ -50,6 +50,7 @@ def to_json(record: SessionRecord) -> str:
         },
         "utterances": [_utterance_json(utterance) for utterance in record.utterances],
         "turns": [_turn_json(turn) for turn in record.turns],
+        "speculations": [asdict(speculated) for speculated in record.speculations],
         "spending": [asdict(call) for call in record.spending],
         "events": [{"at_s": event.at_s, "kind": event.kind, "detail": event.detail} for event in record.events],
     }

@@ -143,6 +143,25 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculated:
+    """An answer was begun before its question was over; not ``taken``, its call was in vain.
+
+    Attributes
+    ----------
+    utterance : int
+        The question, which may have been a different one in the end.
+    early : bool
+        Begun while it was being asked, else in a pause.
+    taken : bool
+        Whether it became the answer.
+    """
+
+    utterance: int
+    early: bool
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BackendFailed:
     """A backend failed; ``message`` is its error, never a prompt or a key."""
 
@@ -197,6 +216,7 @@ Event: TypeAlias = (
     | QuestionIgnored
     | ThesisChanged
     | TurnEnded
+    | Speculated
     | BackendFailed
     | BackendChanged
     | BudgetReached
@@ -336,5 +356,6 @@ class SessionRecord:
     utterances: tuple[UtteranceRecord, ...]
     turns: tuple[TurnRecord, ...]
     events: tuple[EventRecord, ...] = field(default_factory=tuple)
+    speculations: tuple[Speculated, ...] = field(default_factory=tuple)
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
     spending: tuple[Spending, ...] = field(default_factory=tuple)

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from statistics import median
 from typing import NamedTuple, TypeAlias
 
@@ -39,6 +40,9 @@ class SegmenterSettings:
     pause_ms : int
         Silence after which the segment is given as it would be if it ended there, so that work on it may begin; 0 for
         never.
+    pause_again_ms : int
+        The same within a second of the pause before: speech is full of short silences, and work on all of them is in
+        vain; no more than `pause_ms` makes no difference.
     tail_ms : int
         How much of that silence stays in the segment's audio; a recogniser needs some, and works through all of it.
     min_segment_ms : int
@@ -60,6 +64,7 @@ class SegmenterSettings:
     hang_over_ms: int = 600
     short_hang_over_ms: int = 350
     pause_ms: int = 0
+    pause_again_ms: int = 0
     tail_ms: int = 300
     min_segment_ms: int = 1500
     max_segment_s: float = 30.0
@@ -69,7 +74,7 @@ class SegmenterSettings:
     check_flatness: bool | None = None
 
     def __post_init__(self) -> None:
-        for key in ("pre_roll_ms", "tail_ms", "min_segment_ms", "pause_ms"):
+        for key in ("pre_roll_ms", "tail_ms", "min_segment_ms", "pause_ms", "pause_again_ms"):
             self._require(key, getattr(self, key) >= 0, "0 or more")
         for key in ("hang_over_ms", "short_hang_over_ms", "onset_ms"):
             self._require(key, getattr(self, key) > 0, "more than 0")
@@ -116,6 +121,23 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """The segment that is being spoken, as far as it has been heard.
+
+    Attributes
+    ----------
+    number : int
+        That it will have if it counts in the end; else the next one has it.
+    start_frame, end_frame : int
+        Where what has been heard of it lies in the stream.
+    """
+
+    number: int
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechPaused:
     """Somebody pauses; ``segment`` is what it will be if nothing more is said, less the silence still to come.
 
@@ -152,6 +174,8 @@ class _Heard(NamedTuple):
 _CONTEXT_BLOCKS = 2
 # What is compared where a long speech has no silence to be cut at: some 100 ms
 _QUIET_BLOCKS = 3
+# A pause so long (s) after another one is noticed as soon as the first
+_PAUSE_AGAIN_S = 1.0
 # How long the gate stays open after the last loud block: shorter than a pause between words would chop the context
 _GATE_HOLD_S = 0.3
 
@@ -208,6 +232,21 @@ class Segmenter:
     def speaking(self) -> bool:
         """True between SpeechStarted and the end of its hang-over."""
         return bool(self._open)
+
+    @property
+    def open_segment(self) -> OpenSegment | None:
+        """The segment that is being spoken, once it is long enough to count; pauses are part of it."""
+        if not self._open or self._is_short():
+            return None
+        return OpenSegment(self._number + 1, self._open[0].start_frame, self._open[-1].end_frame)
+
+    def spoken_since(self, frame: int) -> Mono:
+        """What has been heard of the open segment from ``frame`` of the stream on; shape (frames,), float32."""
+        blocks = [heard.block for heard in takewhile(lambda heard: heard.end_frame > frame, reversed(self._open))]
+        if not blocks:
+            return np.zeros(0, np.float32)
+        audio = np.concatenate(blocks[::-1])
+        return audio[max(0, len(audio) - (self._open[-1].end_frame - frame)) :]
 
     def feed(self, chunk: Mono) -> list[SegmenterEvent]:
         """Hear a chunk of any length (shape (frames,), float32, [-1, 1]); returns what has happened in it."""
@@ -272,6 +311,7 @@ class Segmenter:
         self._onset_frame = 0
         self._noise_run = 0
         self._speech_end = 0
+        self._next_pause_frame = 0
         self._gate_hold_s = 0.0
 
     def _hear(self, block: Mono) -> list[SegmenterEvent]:
@@ -340,14 +380,18 @@ class Segmenter:
             return self._end()
         if self._open_frames >= self._max_frames:
             return [*events, *self._resume(), *self._cut()]
-        if 0 < settings.pause_ms <= silent_ms and not self._paused:
+        if 0 < settings.pause_ms <= silent_ms and not self._paused and self._worth_a_pause(silent_ms):
             return self._pause()
         return events
+
+    def _worth_a_pause(self, silent_ms: float) -> bool:
+        return silent_ms >= self.settings.pause_again_ms or self._speech_end >= self._next_pause_frame
 
     def _pause(self) -> list[SegmenterEvent]:
         if self._reason_to_ignore():
             return []
         self._paused = True
+        self._next_pause_frame = self._speech_end + s_to_frames(_PAUSE_AGAIN_S, self.samplerate)
         self._revision += 1
         return [SpeechPaused(self._segment(self._open, self._number + 1))]
 
@@ -355,12 +399,17 @@ class Segmenter:
         was_paused, self._paused, self._hastened = self._paused, False, False
         return [SpeechResumed(self._number + 1, self._revision)] if was_paused else []
 
+    def _is_short(self) -> bool:
+        """Whether what is open would be too short to count, if it ended here."""
+        speech_ms = 1000.0 * frames_to_s(self._speech_end - self._onset_frame, self.samplerate)
+        counted_ms = speech_ms + self.settings.pre_roll_ms + self.settings.hang_over_ms
+        return not self._continued and counted_ms < self.settings.min_segment_ms
+
     def _reason_to_ignore(self) -> str:
         """Why what is open is no segment, if it ended here."""
         if self._continued:
             return "" if any(heard.speech for heard in self._open) else "silence"
-        speech_ms = 1000.0 * frames_to_s(self._speech_end - self._onset_frame, self.samplerate)
-        if speech_ms + self.settings.pre_roll_ms + self.settings.hang_over_ms < self.settings.min_segment_ms:
+        if self._is_short():
             return "short"
         flatness = [heard.flatness for heard in self._open if heard.flatness is not None]
         return "noise" if flatness and median(flatness) > NOISE_MEDIAN_FLATNESS else ""
@@ -375,8 +424,9 @@ class Segmenter:
         else:
             self._number += 1
             events.append(self._segment(self._open, self._number))
+            self._revision = 0  # else the next one has this number, and a revision of its own
         self._open, self._open_frames, self._onset_run, self._continued = [], 0, 0, False
-        self._revision = 0
+        self._next_pause_frame = 0
         self._paused = self._hastened = False
         return events
 
@@ -386,9 +436,9 @@ class Segmenter:
         before, self._open = self._open[:at], self._open[at:]
         self._open_frames = sum(len(heard.block) for heard in self._open)
         self._continued = True
-        self._revision = 0
         if not any(heard.speech for heard in before):
             return []
+        self._revision = 0
         self._number += 1
         return [self._segment(before, self._number)]
 

@@ -95,7 +95,7 @@ class StreamingRecognizer(Recognizer, Protocol):
     """A recogniser that also gives partial transcripts."""
 
     def listen(self, heard: Callable[[Transcript], None]) -> RecognizerStream:
-        """Begin a segment.
+        """Begin a segment; never waits, not for the recogniser and not for the network.
 
         Parameters
         ----------

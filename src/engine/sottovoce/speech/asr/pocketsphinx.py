@@ -28,6 +28,7 @@ from sottovoce.core.errors import BackendError, ConfigError
 from sottovoce.core.formats import to_int16
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.types import Mono
+from sottovoce.speech.asr._live import LiveDecoder, LiveStream
 from sottovoce.speech.asr._ngrams import write_arpa
 from sottovoce.speech.asr._pronunciations import arpabet
 from sottovoce.speech.asr.base import Transcript
@@ -150,6 +151,20 @@ class PocketsphinxRecognizer:
             except RuntimeError as error:
                 raise BackendError(f"pocketsphinx failed: {error}", backend=NAME, retryable=True) from error
 
+    def listen(self, heard: Callable[[Transcript], None]) -> LiveStream:
+        """Begin a segment; see :class:`~sottovoce.speech.asr.base.StreamingRecognizer`.
+
+        While it is being spoken, only the questions that are expected are listened for: what comes close to one of them
+        is taken for it, before it has been said to its end.
+        """
+        engine = self._engine  # without the lock, which is held while a segment is transcribed
+        live, mean = (engine.live, engine.mean) if engine is not None else (None, "")
+
+        def tell(text: str) -> None:
+            heard(Transcript(text, LANGUAGE, None, NAME))
+
+        return LiveStream(live, mean, self.transcribe, tell)
+
     def close(self) -> None:
         self._closing.set()  # ends a transcription within a piece
         with self._lock:
@@ -202,6 +217,8 @@ class _Engine:
         self._scout.activate_search("scout")
         self._questions: dict[str, str] = {}
         self._notes: Any = None
+        self.live: LiveDecoder | None = None
+        self.mean = ""  # of the last segment
 
     @property
     def expecting(self) -> bool:
@@ -217,10 +234,11 @@ class _Engine:
         known = self._pronunciations({word for words in spoken.values() for word in words})
         heard = {phrase: " ".join(word for word in words if word in known) for phrase, words in spoken.items()}
         self._questions = {question: phrase for phrase, question in heard.items() if question}
-        self._notes = None
+        self._notes = self.live = None
         if self._questions:
             with _dictionary(known) as path, _language_model(self._questions) as model:
                 self._notes = _decoder(lm=model, dict=path)
+                self.live = LiveDecoder(_decoder(lm=model, dict=path, bestpath=False), self.nearest)
 
     def nearest(self, text: str) -> str | None:
         """The phrase that ``text`` comes close to, as it was given, if there is one."""
@@ -233,7 +251,8 @@ class _Engine:
         self._scout.start_utt()
         self._scout.process_raw(pcm, full_utt=True)
         self._scout.end_utt()
-        return str(self._scout.get_cmn())
+        self.mean = str(self._scout.get_cmn())
+        return self.mean
 
     def decode(self, pcm: bytes, mean: str, wanted: Wanted, *, notes: bool) -> _Hearing:
         """Decode int16 audio, as a question of the notes or as anything; nothing once it is not wanted any more."""

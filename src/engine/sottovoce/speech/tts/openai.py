@@ -27,6 +27,9 @@ VOICE = "alloy"
 #: Longer texts the service refuses (characters).
 MAX_CHARS = 4096
 
+#: How files of sound begin: some servers give one, whatever they are asked for, and its header would be heard.
+_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
+
 #: A thesis of which enough was heard may still end by itself within so many seconds.
 _LINGER_S = 0.2
 
@@ -97,6 +100,8 @@ class OpenAISynthesizer:
                 if kind.startswith(("text/", "application/json")):
                     raise connection.service.garbled("no sound")
                 async for piece in response.iter_bytes():
+                    if not any_sound and piece.startswith(_CONTAINERS):
+                        raise connection.service.garbled("a file in the place of samples")
                     any_sound = True
                     call.sounds(len(piece) / (2 * SAMPLERATE))
                     yield piece
