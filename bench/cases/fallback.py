@@ -11,6 +11,8 @@ nothing, until the deadline, ``stalls`` and ``cut`` come in the middle. ``fallba
 ``<kind>_cancel_ms_p95``: from cancelling a call to the end of its stream, as the server sees it; ``cancel_ms_p95`` is
 the worst of them.
 
+``<service>_own_ms_p50``: the first thesis, words or sound of a service that answers at once, on a warm connection.
+
 ``<kind>_prewarmed_ratio``: the first call after a minute in which nothing was asked (6 s if quick; the clients' own
 limit is 5 s) over a call on a warm connection, where a new connection takes 100 ms and an answer 50;
 ``prewarmed_first_call_ratio`` is the worst of them, ``cold_first_call_ratio`` the best with nothing warmed.
@@ -76,6 +78,8 @@ class Kind:
         The backend with the one that stands in for it; and that one, or None if it takes no time.
     steps : Steps
         Asks.
+    second_name : str
+        Of the one that stands in, in the figures.
     """
 
     name: str
@@ -85,19 +89,21 @@ class Kind:
     chain: Callable[[Any, Any], Any]
     second: Callable[[Emulator], Any] | None
     steps: Steps
+    second_name: str = ""
 
 
 def run(quick: bool) -> dict[str, float]:
     """Measure every failure, cancellation, and connections left idle."""
     rounds = 10 if quick else 60
-    added, cancelled = {}, {}
+    added, cancelled, own = {}, {}, {}
     for kind in KINDS:
         for failure in kind.failures:
             figure = float(np.percentile(_added_ms(kind, failure, rounds), 95))
             added[f"{kind.name}_{failure}_added_ms_p95"] = figure
         cancelled[f"{kind.name}_cancel_ms_p95"] = float(np.percentile(_cancel_ms(kind, rounds), 95))
+        own |= _own_ms(kind, rounds)
     worst = {"fallback_added_ms_p95": max(added.values()), "cancel_ms_p95": max(cancelled.values())}
-    return added | cancelled | worst | _first_calls(6.0 if quick else 60.0)
+    return added | cancelled | own | worst | _first_calls(6.0 if quick else 60.0)
 
 
 def _added_ms(kind: Kind, failure: str, rounds: int) -> list[float]:
@@ -130,6 +136,16 @@ def _cancel_ms(kind: Kind, rounds: int) -> list[float]:
             worker.join()
             taken.append(1000 * (request.gone_at - began_s))
     return taken
+
+
+def _own_ms(kind: Kind, rounds: int) -> dict[str, float]:
+    with _services(kind, PATIENCE_S) as (_, first, second):
+        names = {kind.name: first, kind.second_name: second}
+        return {
+            f"{name}_own_ms_p50": 1000 * median(_until(kind, backend, 1) for _ in range(rounds))
+            for name, backend in names.items()
+            if backend is not None
+        }
 
 
 def _first_calls(idle_s: float) -> dict[str, float]:
@@ -262,7 +278,7 @@ def _failures(silent: Does, middle: int, before: int) -> dict[str, tuple[Does, i
     }
 
 
-_VOICE = {"chain": _synthesizers, "second": _openai_voice, "steps": _sounds}
+_VOICE = {"chain": _synthesizers, "second": _openai_voice, "steps": _sounds, "second_name": "openai_voice"}
 
 KINDS = (
     Kind(
@@ -277,6 +293,7 @@ KINDS = (
             "openai", base_url=emulator.openai_url, first_token_s=PATIENCE_S, stall_s=PATIENCE_S
         ),
         _lines,
+        "openai",
     ),
     Kind(
         "socket",

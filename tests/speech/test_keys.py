@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import sys
@@ -45,6 +46,45 @@ def place(file: Path | None = None) -> KeyPlace:
 def found(where: KeyPlace) -> str | None:
     key = where.find()
     return None if key is None else key.reveal()
+
+
+def account(folder: Path, kind: str = "authorized_user") -> Path:
+    path = folder / "application_default_credentials.json"
+    path.write_text(json.dumps({"type": kind, "refresh_token": KEY}), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def test_account_of_googles_tools_is_taken_where_it_will_do_and_only_if_other_places_may_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    google = KeyPlace("google", ("GOOGLE_TTS_API_KEY",), accounts=True)
+    assert google.find() is None
+    file = account(tmp_path)
+    key = google.find()
+    assert key is not None
+    assert (key.origin, json.loads(key.reveal())["type"]) == (f"the file {file}", "authorized_user")
+    assert KEY not in repr(key)
+    assert google.find(elsewhere=False) is None
+    assert place().find() is None  # OpenAI has no use for it
+    monkeypatch.setenv("GOOGLE_TTS_API_KEY", KEY)
+    assert found(google) == KEY
+
+
+def test_account_of_another_kind_and_one_that_others_can_read_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google = KeyPlace("google", ("GOOGLE_TTS_API_KEY",), accounts=True)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account(tmp_path, "external_account")))
+    with pytest.raises(BackendError, match="of a kind that is understood") as caught:
+        google.find()
+    assert KEY not in f"{caught.value} {caught.value.hint}"
+    account(tmp_path).chmod(0o644)
+    if os.name == "posix":
+        with pytest.raises(BackendError, match="can be read by others"):
+            google.find()
 
 
 def test_environment_is_stronger_than_file_and_file_than_keyring(

@@ -116,6 +116,7 @@ class GoogleConnection(Connection["TextToSpeechAsyncClient"]):
         async def connect() -> TextToSpeechAsyncClient:  # a channel belongs to the loop that it is made in
             options: list[tuple[str, int | str]] = [
                 ("grpc.enable_retries", 0),
+                ("grpc.use_local_subchannel_pool", 1),  # else whoever calls the same address shares the connection
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
                 ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
