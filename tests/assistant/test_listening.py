@@ -11,12 +11,14 @@ from sottovoce.assistant import notices
 from sottovoce.assistant.ear import Ear, TimedSegment
 from sottovoce.assistant.listening import Listener
 from sottovoce.assistant.messages import PartialHeard, SegmentSettled, SpeechLost, SpeechWentOn, TurnEvent
+from sottovoce.assistant.ports import Purse
 from sottovoce.core.clock import MonotonicClock
+from sottovoce.core.errors import BudgetSpentError
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.types import Mono
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import SpeakerVerdict
-from tests.support.fakes import SAMPLERATE, LevelDetector, WordStreams, said
+from tests.support.fakes import SAMPLERATE, LevelDetector, WordStream, WordStreams, said
 
 WORDS = {1: "what", 2: "is", 3: "the", 4: "plan", 5: "please"}
 SETTINGS = SegmenterSettings(pause_ms=160, max_segment_s=4.0)
@@ -40,12 +42,14 @@ class Heard:
     samplerate = SAMPLERATE
     realtime = True
 
-    def __init__(self, kind: str = "other", queue: int = 8) -> None:
+    def __init__(
+        self, kind: str = "other", queue: int = 8, recognizer: WordStreams | None = None, purse: Purse | None = None
+    ) -> None:
         self.posted: list[TurnEvent | notices.Notice] = []
-        self.recognizer = WordStreams(WORDS)
+        self.recognizer = recognizer or WordStreams(WORDS)
         self.verifier = Verifier(kind)
         self.segments: BoundedQueue[TimedSegment] = BoundedQueue(queue)
-        self.listener = Listener([self.recognizer], self.verifier, SAMPLERATE)
+        self.listener = Listener([self.recognizer], self.verifier, SAMPLERATE, purse)
         self._blocks: list[Mono] = []
         self._taken: list[TimedSegment] = []
         segmenter = Segmenter(LevelDetector(), SETTINGS)
@@ -179,3 +183,36 @@ def test_speech_that_came_to_nothing_is_lost_once() -> None:
     assert listener.follow(speech) == [SpeechLost(1), notices.HeardSoFar(0.0, "")]  # type: ignore[arg-type]
     assert listener.follow(speech) == []  # type: ignore[arg-type]
     assert recognizer.opened[0].closed
+
+
+class Bills:
+    """A purse that notes who asks for an account, and for what; nobody pays."""
+
+    def __init__(self) -> None:
+        self.segments: list[tuple[int, int]] = []
+
+    def for_turn(self, generation: int) -> None:
+        raise AssertionError("no turn is heard")
+
+    def for_segment(self, number: int, revision: int) -> None:
+        self.segments.append((number, revision))
+
+
+def test_stream_is_charged_to_the_pause_that_it_will_be_handed_over_at() -> None:
+    bills = Bills()
+    heard = Heard(purse=bills)
+    heard.hear(said(1, 2, 3, 4), quiet(0.3), said(5, 5, 5), quiet(1.0), said(1, 2, 3, 4), quiet(1.0))
+    assert bills.segments == [(1, 1), (1, 2), (2, 1)]
+    revisions = [(timed.segment.number, timed.segment.revision) for timed in heard.queued()]
+    assert revisions == [(1, 2), (2, 1)]  # the first was void before anybody took it
+
+
+def test_recogniser_that_cannot_begin_leaves_the_segment_to_its_end() -> None:
+    class Refusing(WordStreams):
+        def listen(self, heard: object) -> WordStream:
+            raise BudgetSpentError("the budget is spent", backend=self.name)
+
+    heard = Heard(recognizer=Refusing(WORDS))
+    heard.hear(said(1, 2, 3, 4), quiet(1.0))
+    assert [timed.stream for timed in heard.queued()] == [None]
+    assert not heard.of(PartialHeard)

@@ -94,6 +94,7 @@ class Listener:
         self._stable_frames = s_to_frames(STABLE_S, samplerate)
         self._opened = 0
         self._number = 0  # of the segment that may still come to nothing
+        self._revision = 0  # of the pause that the stream will be handed over at, if there is one
         self._hearing: _Hearing | None = None
         self._stream: RecognizerStream | None = None
         self._handed_over = False
@@ -176,17 +177,21 @@ class Listener:
         self._stop()
         recognizer = self._recognizers[self._opened % len(self._recognizers)]
         self._opened += 1
+        self._revision = self._revision + 1 if opened.number == self._number else 1
         self._number = opened.number
         if self._whose.start_frame != opened.start_frame:
             self._whose = _Whose(opened.start_frame)
         hearing = self._hearing = _Hearing(opened, opened.start_frame)
-        with charged_to(self._purse.for_segment(opened.number, 0)):
-            self._stream = recognizer.listen(hearing.heard)
+        with charged_to(self._purse.for_segment(opened.number, self._revision)):
+            try:
+                self._stream = recognizer.listen(hearing.heard)
+            except BackendError:  # which the transcription of the whole segment will say
+                self._stream = None
         return hearing
 
     def _feed(self, hearing: _Hearing, audio: Mono) -> None:
-        assert self._stream is not None
-        self._stream.feed(audio)
+        if self._stream is not None:
+            self._stream.feed(audio)
         hearing.fed_frame += len(audio)
 
     def _stop(self) -> None:
