@@ -38,7 +38,10 @@ def test_a_search_as_json(cli: Cli, notes: Path) -> None:
     assert rest == []
     assert first["title"] == "How long does the battery last?"
     assert first["points"] == ["Two years on a [coin] cell", "Eleven at one an hour"]
-    assert (Path(first["path"]), first["line"], first["matched"]) == (notes / "product.md", 3, ["battery"])
+    assert (Path(first["path"]), first["line"]) == (notes / "product.md", 3)
+    assert [(match["heard"], match["where"]) for match in first["matched"]] == [("battery", "heading")]
+    assert first["given"]
+    assert first["confidence"] >= first["threshold"]
     assert 0 < first["coverage"] <= 1
 
 
@@ -80,3 +83,20 @@ def test_notes_that_are_not_there_are_an_error_of_their_own(cli: Cli, tmp_path: 
         assert result.code == 5
         assert result.err.startswith("error: ")
         assert "\nhint: " in result.err
+
+
+def test_why_a_note_is_found_is_told_and_what_is_below_the_threshold_stands_apart(cli: Cli, notes: Path) -> None:
+    found = cli("notes", "search", "how about the battery", "--notes", notes)
+    assert "why: in the heading: battery (100% of what is asked)" in found.out
+    unsure = cli("notes", "search", "how about the battery", "--notes", notes, "--set", "notes.min_confidence=1")
+    assert unsure.out.startswith(
+        "no note answers this, of 3 notes\n\nnearest, but below the threshold of 100%:\n1. How long"
+    )
+    assert "Two years" not in unsure.out
+
+
+def test_a_question_is_read_as_a_transcript_is(cli: Cli, notes: Path) -> None:
+    (notes / "servers.md").write_text("# What runs on Kubernetes?\n- Everything since 2026\n", encoding="utf-8")
+    asked = ("notes", "search", "what runs on cuber netties in twenty twenty six", "--notes", notes)
+    assert "asked as: what runs on Kubernetes in 2026" in cli(*asked).out
+    assert "asked as" not in cli(*asked, "--set", "notes.restore=false").out

@@ -19,7 +19,7 @@ from sottovoce.speech.registry import describe, open_generator
 OTHER_FACTS = "".join(f"- Fact number {number} is about something else\n" for number in range(10))
 TALK = f"""# When do we launch?
 - On the third of June
-- First in Europe; after that in every other country where the law allows us to sell it at all
+- First in Europe; after that in every other country of this world where the law allows us to sell it at all
 - Orders from May
 
 # Battery
@@ -50,15 +50,20 @@ def test_points_of_the_best_note_come_a_thesis_a_line_with_their_source(generato
     assert ask(generator, "when will you launch") == [
         Delta("On the third of June\n", source),
         Delta("First in Europe\n", source),
-        Delta("after that in every other country\n", source),
+        Delta("after that in every other country of this world\n", source),
         Delta("where the law allows us to sell it at all\n", source),
         Delta("Orders from May\n", source),
     ]
 
 
 def test_no_more_theses_come_than_are_wanted(generator: NotesGenerator) -> None:
-    assert len(ask(generator, "when will you launch", max_theses=3)) == 3
+    assert len(ask(generator, "when will you launch", max_theses=4)) == 4
     assert ask(generator, "when will you launch", max_theses=0) == []
+
+
+def test_point_that_has_no_room_is_left_out_and_not_said_by_half(generator: NotesGenerator) -> None:
+    texts = [delta.text for delta in ask(generator, "when will you launch", max_theses=2)]
+    assert texts == ["On the third of June\n", "Orders from May\n"]
 
 
 def test_nothing_comes_if_no_note_is_about_the_question(generator: NotesGenerator) -> None:
@@ -84,10 +89,11 @@ def test_cancelled_generation_ends_early(generator: NotesGenerator) -> None:
 
 
 def test_theses_may_be_shorter(path: Path) -> None:
-    texts = [delta.text for delta in ask(NotesGenerator(path, max_words=4), "when will you launch")]
-    assert all(len(text.split()) <= 4 and text.endswith("\n") for text in texts)
-    with pytest.raises(ValueError, match="max_words is 0"):
-        NotesGenerator(path, max_words=0)
+    texts = [delta.text for delta in ask(NotesGenerator(path, max_thesis_s=1.0), "when will you launch", 20)]
+    assert len(texts) > 5
+    assert all(len(text.split()) <= 5 and text.endswith("\n") for text in texts)
+    with pytest.raises(ValueError, match=r"max_thesis_s is 0"):
+        NotesGenerator(path, max_thesis_s=0)
 
 
 def test_warming_reads_the_notes_once(generator: NotesGenerator, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.core.errors import BackendUnavailableError
+from sottovoce.app.settings import NotesSettings
 from sottovoce.speech.notes import index as index_module
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Note
+from sottovoce.speech.notes.ranking import likeness
 from sottovoce.speech.notes.reader import read_notes
-from sottovoce.speech.notes.words import content_words, likeness, question_words, stem, words
+from sottovoce.speech.notes.words import content_words, question_words, stem, words
 from tests.support.shared import ROOT
 
 SAMPLES = ROOT / "src" / "engine" / "sottovoce" / "app" / "sample_notes"
@@ -198,21 +198,69 @@ def test_first_of_two_equal_notes_is_found_first() -> None:
 
 def test_hits_are_limited_ordered_and_say_what_matched() -> None:
     index = NotesIndex([note("red apple"), note("red pear"), note("green apple"), note("plum")])
-    hits = index.search("tell me about red apples", limit=2)
+    hits = index.rank("tell me about red apples", limit=2)
     assert len(hits) == 2
     assert (hits[0].note.title, hits[0].matched, hits[0].coverage) == ("red apple", ("red", "apples"), 1.0)
     assert hits[0].score > hits[1].score
-    assert 0.35 <= hits[1].coverage < 1.0
+    assert hits[1].coverage < 1.0
 
 
-def test_threshold_is_a_part_of_what_is_asked() -> None:
-    notes = [note("apple tree"), note("garden")]
-    asked = "apple juice costs nothing"
-    assert NotesIndex(notes).search(asked) == ()
-    hit = NotesIndex(notes, min_coverage=0.1).search(asked)[0]
-    assert 0.1 <= hit.coverage < index_module.MIN_COVERAGE
-    with pytest.raises(ValueError, match=r"min_coverage is 1\.5"):
-        NotesIndex(notes, min_coverage=1.5)
+def test_threshold_is_a_likelihood(samples: NotesIndex) -> None:
+    asked = "in which country do you begin"
+    (hit,) = NotesIndex(samples.notes, min_confidence=0.01).search(asked, 1)
+    assert index_module.MIN_CONFIDENCE <= hit.confidence < 0.99
+    assert NotesIndex(samples.notes, min_confidence=0.99).search(asked) == ()
+    with pytest.raises(ValueError, match=r"min_confidence is 1\.5"):
+        NotesIndex(samples.notes, min_confidence=1.5)
+
+
+def test_what_may_matter_is_less_certain_than_an_answer(samples: NotesIndex) -> None:
+    asked = "is it hard to replace the battery when it breaks"
+    related = samples.related(asked)
+    assert set(samples.search(asked)) <= set(related)
+    assert len(related) > len(samples.search(asked))
+    assert samples.related("can i have a cup of tea") == ()
+
+
+def test_ranking_gives_the_nearest_however_far(samples: NotesIndex) -> None:
+    ranked = samples.rank("so a football match about quality", limit=3)
+    assert ranked
+    assert [hit.confidence for hit in ranked] == sorted((hit.confidence for hit in ranked), reverse=True)
+
+
+def test_matches_say_where_each_word_stands() -> None:
+    index = NotesIndex([note("Kubernetes upgrade", "invoices first", trail=["Servers"]), note("Team")])
+    (hit,) = index.rank("are servers and invoices ready for the cuber netties upgrade", 1)
+    found = {match.heard: (match.where, match.meant) for match in hit.matches}
+    assert found["upgrade"][0] == "heading"
+    assert found["servers"][0] == "heading above"
+    assert found["invoices"][0] == "points"
+    assert found["cuber"] == found["netties"] == ("alike", stem("kubernetes"))
+
+
+@pytest.mark.parametrize(
+    ("heading", "asked"),
+    [
+        ("What does 35 % mean?", "what do you mean by thirty five percent"),
+        ("Что значит 35 %?", "а что означают тридцать пять процентов"),
+        ("Who pays 210,000 euros?", "who pays two hundred and ten thousand"),
+        ("План на 2026 год", "какой план на две тысячи двадцать шестой"),
+    ],
+)
+def test_numbers_are_found_as_they_are_spoken(heading: str, asked: str) -> None:
+    assert found(NotesIndex([note(heading), note("Team"), note("What does 36 % mean?")]), asked) == heading
+
+
+def test_setting_has_the_calibrated_threshold_as_its_default() -> None:
+    assert NotesSettings().min_confidence == index_module.MIN_CONFIDENCE
+
+
+def test_new_notes_are_searched_once_they_are_there() -> None:
+    index = NotesIndex([note("apple")])
+    index.replace([note("pear")])
+    assert (found(index, "apple"), found(index, "pear"), index.questions()) == ("", "pear", ("pear",))
+    index.close()
+    assert index.search("pear") == ()
 
 
 @pytest.mark.parametrize(("asked", "title"), [("cubernetes", "Kubernetes"), ("аккамулятора", "Аккумулятор")])
@@ -240,6 +288,7 @@ def test_question_is_never_taken_for_the_query_language(text: str) -> None:
 def test_any_text_can_be_asked(text: str) -> None:
     for hit in _ANY.search(text):
         assert hit.note in _ANY.notes
+        assert 0.0 <= hit.confidence <= 1.0
         assert 0.0 < hit.coverage <= 1.0 + 1e-9
 
 
@@ -271,18 +320,6 @@ def test_several_threads_search_at_once(samples: NotesIndex) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-
-
-def test_sqlite_without_text_search_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Without(sqlite3.Connection):
-        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-            return super().execute(sql.replace("USING fts5", "USING fts5_that_is_not_there"), *values)
-
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **options, factory=Without))
-    with pytest.raises(BackendUnavailableError, match=r"cannot search texts.*fts5_that_is_not_there") as raised:
-        NotesIndex([note("apple")])
-    assert "FTS5" in raised.value.install_hint
 
 
 # Misheard questions, as a recogniser with a given word error rate might hand them over

@@ -105,8 +105,10 @@ def test_paragraphs_are_joined_where_wrapped_and_kept_apart_where_not() -> None:
     assert shape("# T\nShort line\nAnother one\ngoing on\n")[0][2] == ("Short line", "Another one going on")
 
 
-def test_tables_give_a_point_a_row_without_their_header() -> None:
-    assert shape("# T\n| Item | Price |\n|------|------:|\n| Tea | 3 |\n| Milk | |\n")[0][2] == ("Tea, 3", "Milk")
+def test_tables_give_a_point_a_row_with_the_names_of_their_columns() -> None:
+    named = "# T\n| Item | Price | Stock |\n|------|------:|---|\n| Tea | 3 | 20 |\n| Milk | | |\n"
+    assert shape(named)[0][2] == ("Tea: Price 3, Stock 20", "Milk")
+    assert shape("# T\n| Tea | 3 |\n| Milk | |\n")[0][2] == ("Tea, 3", "Milk")
 
 
 def test_front_matter_code_comments_and_rules_are_passed_over() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.speech.notes.text import MAX_CHARS, MAX_WORDS, is_question, sentences, strip_markup, theses
+from sottovoce.speech.notes.duration import spoken_s
+from sottovoce.speech.notes.text import MAX_S, SPEED, is_question, sentences, strip_markup, theses
 
 
 @pytest.mark.parametrize(
@@ -84,12 +85,15 @@ def test_question_is_what_ends_in_a_question_mark(text: str, asks: bool) -> None
             ["We launch in Europe on the third of June", "everywhere else it will be autumn at the earliest"],
         ),
         (
-            "The old factory could not double its output, the new one is two hours away by train",
-            ["The old factory could not double its output", "the new one is two hours away by train"],
+            "The old factory could not double its output in years, the new one is two hours away from here by train",
+            [
+                "The old factory could not double its output in years",
+                "the new one is two hours away from here by train",
+            ],
         ),
         (
-            "we send the spare part on the same day because nobody should have to sit in the dark",
-            ["we send the spare part on the same day", "because nobody should have to sit in the dark"],
+            "we send the spare part on the very same day because nobody should have to sit in the dark for a week",
+            ["we send the spare part on the very same day", "because nobody should have to sit in the dark for a week"],
         ),
         (
             "Мы запускаем продажи третьего июня сначала в Европе, а потом во всех остальных странах мира",
@@ -102,8 +106,29 @@ def test_long_points_are_cut_where_they_have_a_joint(point: str, spoken: list[st
     assert list(theses(point)) == spoken
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        "We sell it in every country of the union and beyond unless the regulator says no to it this time",
+        "Every single customer of ours in the whole region may return it within a month except for the batteries",
+        "Мы продаем лампу во всех странах союза и за его пределами если регулятор в этот раз не скажет нам нет",
+    ],
+)
+def test_no_thesis_ends_or_begins_where_its_meaning_would_turn(point: str) -> None:
+    pieces = [piece.split() for piece in theses(point)]
+    assert len(pieces) > 1
+    assert not {"the", "no", "not", "of", "for", "не", "в", "за"} & {piece[-1] for piece in pieces[:-1]}
+    assert not {"unless", "except", "если"} & {piece[0] for piece in pieces[1:]}
+
+
+def test_faster_voice_says_more_in_a_thesis() -> None:
+    point = "We send the spare part on the same day because nobody should have to sit in the dark at home"
+    assert len(list(theses(point, speed=0.8))) > len(list(theses(point, speed=1.6))) == 1
+    assert len(list(theses(point, max_s=2.0))) > len(list(theses(point)))
+
+
 def test_word_that_is_too_long_stays_whole() -> None:
-    long = "x" * 2 * MAX_CHARS
+    long = "xa" * 100
     assert list(theses(f"a {long} b")) == ["a", long, "b"]
 
 
@@ -115,6 +140,6 @@ def test_no_thesis_is_too_long_and_no_word_is_lost(words: list[str], data: st.Da
     joints = st.sampled_from([" ", ", ", "; ", " - ", " and "])
     text = words[0] + "".join(data.draw(joints) + word for word in words[1:])
     spoken = list(theses(text))
-    assert all(len(thesis.split()) <= MAX_WORDS and len(thesis) <= MAX_CHARS for thesis in spoken)
+    assert all(spoken_s(thesis, SPEED) <= MAX_S or len(thesis.split()) == 1 for thesis in spoken)
     kept = [word for thesis in spoken for word in thesis.replace(",", " ").replace(";", " ").split() if word != "-"]
     assert kept == [word for word in text.replace(",", " ").replace(";", " ").split() if word != "-"]

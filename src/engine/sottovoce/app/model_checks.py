@@ -7,7 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from sottovoce.speech.notes.text import MAX_CHARS, MAX_WORDS
+from sottovoce.speech.notes.duration import spoken_s
+from sottovoce.speech.notes.text import MAX_S, SPEED
 
 #: The scripts that languages are written in, where it is not Latin.
 _SCRIPTS = {"ru": "CYRILLIC", "uk": "CYRILLIC", "zh": "CJK"}
@@ -56,5 +57,5 @@ def in_language(texts: Sequence[str], language: str) -> bool:
 
 
 def short(thesis: str) -> bool:
-    """Whether a thesis is spoken in about 4 s; see :data:`sottovoce.speech.notes.text.MAX_WORDS`."""
-    return len(thesis.split()) <= MAX_WORDS and len(thesis) <= MAX_CHARS
+    """Whether a thesis is spoken in about 4 s; at the default pace."""
+    return spoken_s(thesis, SPEED) <= MAX_S

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _notes_option = setting_option("--notes", key="notes.path", metavar="DIR", help="Folder of notes, or a single note.")
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_WHERE = {
+    "heading": "in the heading",
+    "heading above": "in a heading above",
+    "points": "in the points",
+    "alike": "alike",
+}
 
 
 @click.group("notes")
@@ -35,21 +43,32 @@ def command() -> None:
 @_json_option
 @click.pass_obj
 def search(app: AppContext, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Show which notes answer a question, best first.
+    """Show which notes answer a question, best first, how likely, and why.
 
-    Behind each stands how much of the question it covers.
+    Those below the threshold (notes.min_confidence) are shown apart: they would not be given for an answer. The
+    question is read as a transcript is: with names and numbers restored.
     """
     from sottovoce.speech.notes.index import NotesIndex
 
     path, notes = _read(app.config)
-    with closing(NotesIndex(notes)) as index:
-        hits = index.search(" ".join(words), limit)
+    settings = app.config.notes
+    with closing(NotesIndex(notes, min_confidence=settings.min_confidence)) as index:
+        heard = " ".join(words)
+        text = index.restore(heard).text if settings.restore else heard
+        hits = index.rank(text, limit)
     if as_json:
-        app.print_json([{**_as_json(hit.note), "coverage": hit.coverage, "matched": hit.matched} for hit in hits])
-    elif hits:
-        _show_hits(app, hits, path)
+        app.print_json([_hit_as_json(hit, settings.min_confidence) for hit in hits])
+        return
+    if text != heard:
+        app.console.print(f"asked as: {text}", style="dim", markup=False, soft_wrap=True)
+    given = [hit for hit in hits if hit.confidence >= settings.min_confidence]
+    if given:
+        _show_hits(app, given, path, with_points=True)
     else:
         app.console.print(f"no note answers this, of {_count(notes.notes, 'note')}")
+    if unsure := hits[len(given) :]:
+        app.console.print(f"\nnearest, but below the threshold of {settings.min_confidence:.0%}:", style="dim")
+        _show_hits(app, unsure, path, with_points=False, first=len(given) + 1)
 
 
 @command.command("check")
@@ -82,16 +101,38 @@ def _read(config: Config) -> tuple[Path, Notes]:
     return path, read_notes(path)
 
 
-def _show_hits(app: AppContext, hits: Sequence[Hit], root: Path) -> None:
+def _show_hits(app: AppContext, hits: Sequence[Hit], root: Path, *, with_points: bool, first: int = 1) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    for number, hit in enumerate(hits, 1):
-        place = _place(hit.note, root)
-        found = (f"  {place}  {hit.coverage:.0%}", "dim")
+    for number, hit in enumerate(hits, first):
+        found = (f"  {_place(hit.note, root)}  {hit.confidence:.0%}", "dim")
         app.console.print(Text.assemble(f"{number}. ", (hit.note.title, "bold"), found), soft_wrap=True)
-        for point in hit.note.points:
+        for point in hit.note.points if with_points else ():
             app.console.print(Padding(Text(f"- {point}"), (0, 0, 0, 3), expand=False))
+        app.console.print(Padding(Text(f"why: {_why(hit)}", "dim"), (0, 0, 0, 3), expand=False))
+
+
+def _why(hit: Hit) -> str:
+    """The words that a note covers, by where they stand."""
+    found: dict[str, list[str]] = {}
+    for match in hit.matches:
+        word = match.heard if match.where != "alike" else f"{match.heard} ~ {match.meant}"
+        found.setdefault(match.where, []).append(word)
+    named = "; ".join(f"{_WHERE[where]}: {', '.join(words)}" for where, words in found.items())
+    return f"{named or 'only its sound'} ({hit.coverage:.0%} of what is asked)"
+
+
+def _hit_as_json(hit: Hit, threshold: float) -> dict[str, object]:
+    return {
+        **_as_json(hit.note),
+        "given": hit.confidence >= threshold,
+        "confidence": hit.confidence,
+        "threshold": threshold,
+        "score": hit.score if math.isfinite(hit.score) else None,
+        "coverage": hit.coverage,
+        "matched": [asdict(match) for match in hit.matches],
+    }
 
 
 def _show_notes(app: AppContext, notes: Sequence[Note], root: Path) -> None:

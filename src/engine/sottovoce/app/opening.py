@@ -176,7 +176,7 @@ def _generator_settings(config: Config, name: str, index: NotesIndex | None) -> 
             model = _model(llm.style, gemini.llm_model, gemini.answer_model)
             return {**style, "model": model, "base_url": gemini.base_url, "key_file": gemini.key_file}
         case _:
-            return {"index": index}
+            return {"index": index, "max_thesis_s": config.notes.max_thesis_s, "speed": config.tts.speed}
 
 
 def _model(style: str, llm_model: str, answer_model: str) -> str:

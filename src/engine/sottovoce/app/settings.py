@@ -293,6 +293,25 @@ class NotesSettings(Section):
         default=None,
         description="Folder of Markdown notes, or a single note; in a file, relative to the folder of that file.",
     )
+    min_confidence: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="How likely a note must be the one that was asked for to be given for an answer.",
+    )
+    max_thesis_s: float = Field(
+        default=4.0,
+        ge=1,
+        le=30,
+        description="Longest thesis from your notes, in seconds at tts.speed; longer points are cut.",
+    )
+    restore: bool = Field(
+        default=True,
+        description="Whether names, abbreviations and numbers of your notes are restored in what was heard.",
+    )
+    reload: bool = Field(
+        default=True, description="Whether notes are read again when they change on disk while a session runs."
+    )
 
 
 class TurnSettings(Section):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sottovoce.app.inputs import ConditionedInput, MicrophoneInput
@@ -25,12 +26,14 @@ from sottovoce.audio.source import PlayerSource
 from sottovoce.core.errors import BackendError, NotesError
 from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.asr.restoring import restoring
 from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
 from sottovoce.speech.notes.vocabulary import vocabulary
+from sottovoce.speech.notes.watching import NotesWatch
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
 from sottovoce.speech.speaker import NotEnrolled
 from sottovoce.speech.tts.base import Synthesizer
@@ -64,8 +67,11 @@ class Backends:
     questions: tuple[str, ...]
     warnings: tuple[NotesWarning, ...]
     chains: tuple[Health, ...]
+    watch: NotesWatch | None = None
 
     def close(self) -> None:
+        if self.watch is not None:
+            self.watch.close()
         for recognizer in self.recognizers:
             recognizer.close()
         self.generator.close()
@@ -104,21 +110,27 @@ def open_backends(config: Config, say: Callable[[str], None]) -> Backends:
         synthesizer, speaking_health = open_speaking(config)
         stack.callback(synthesizer.close)
         voice = pool.submit(_warm, synthesizer, "voice", say)
+        watch = NotesWatch(path) if path is not None and config.notes.reload else None
         notes = read_notes(path) if path is not None else Notes(())
-        index = stack.enter_context(closing(NotesIndex(notes.notes)))
+        index = stack.enter_context(closing(NotesIndex(notes, min_confidence=config.notes.min_confidence)))
+        if config.notes.restore:
+            recognizers = [restoring(recognizer, lambda text: index.restore(text).text) for recognizer in recognizers]
         say(f"{len(notes.notes)} notes")
+
         generator, thinking_health = open_thinking(config, index if path is not None else None)
         stack.callback(generator.close)
         generator.warm()
-        questions, names = index.questions(), vocabulary(notes.notes)
-        hearing = [pool.submit(_warm_recognizer, recognizer, questions, names) for recognizer in recognizers]
+        questions = index.questions()
+        hearing = [pool.submit(_warm_recognizer, recognizer, index) for recognizer in recognizers]
         for future in hearing:
             future.result()
         say("recogniser")
         voice.result()
+        if watch is not None:
+            watch.start(partial(_renew, index, recognizers))
         stack.pop_all()
     chains = tuple(health for health in (hearing_health, thinking_health, speaking_health) if health is not None)
-    return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings, chains)
+    return Backends(recognizers, generator, synthesizer, index, questions, notes.warnings, chains, watch)
 
 
 def open_player(config: Config, *, rests: bool = False) -> Player:
@@ -303,9 +315,16 @@ def _warm(backend: Synthesizer, name: str, say: Callable[[str], None]) -> None:
     say(name)
 
 
-def _warm_recognizer(recognizer: Recognizer, questions: tuple[str, ...], names: tuple[str, ...]) -> None:
+def _warm_recognizer(recognizer: Recognizer, index: NotesIndex) -> None:
     recognizer.warm()
-    recognizer.adapt(questions, names)
+    recognizer.adapt(index.questions(), vocabulary(index.notes))
+
+
+def _renew(index: NotesIndex, recognizers: Sequence[Recognizer], notes: Notes) -> None:
+    """Go on with these notes."""
+    index.replace(notes)
+    for recognizer in recognizers:
+        recognizer.adapt(index.questions(), vocabulary(index.notes))
 
 
 def first_generator(config: Config) -> str:

@@ -24,12 +24,15 @@ class Transcript:
         0 to 1, or None where the backend gives none.
     backend : str
         Name of the recogniser that answered.
+    heard : str
+        What the recogniser gave, where names or numbers of the notes were restored in ``text``; otherwise empty.
     """
 
     text: str
     language: str
     confidence: float | None
     backend: str
+    heard: str = ""
 
 
 class Recognizer(Protocol):

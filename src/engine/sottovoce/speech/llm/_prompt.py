@@ -90,7 +90,7 @@ def asked(question: Question) -> str:
 
 def make_prompt(question: Question, index: NotesIndex | None, form: Form = "theses") -> Prompt:
     """Put the best passages of the notes and the dialogue before the question."""
-    hits = index.search(question.text[:MAX_QUESTION_CHARS], limit=MAX_NOTES) if index is not None else ()
+    hits = index.related(question.text[:MAX_QUESTION_CHARS], limit=MAX_NOTES) if index is not None else ()
     language = LANGUAGES.get(question.language, f"the language with the ISO 639-1 code {question.language}")
     system = _RULES.format(form=_FORMS[form].format(count=question.max_theses, language=language))
     notes = passages(hits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from sottovoce.core.cancel import CancelToken
@@ -13,7 +12,7 @@ from sottovoce.speech.llm.base import Delta, Question
 from sottovoce.speech.notes.index import Hit, NotesIndex
 from sottovoce.speech.notes.note import NotesWarning
 from sottovoce.speech.notes.reader import read_notes
-from sottovoce.speech.notes.text import MAX_WORDS, theses
+from sottovoce.speech.notes.text import MAX_S, SPEED, theses
 from sottovoce.speech.notes.words import content_words, stem
 
 EXTRA = ""
@@ -31,17 +30,23 @@ class NotesGenerator:
     ----------
     notes : NotesIndex, path, or sequence of paths
         An index, or the files and folders to make one of when :meth:`warm` is called.
-    max_words : int
-        Longer points are cut into theses of at most so many words, see
+    max_thesis_s : float
+        Points that take longer to speak are cut, see
         :func:`sottovoce.speech.notes.text.theses`.
     """
 
-    def __init__(self, notes: NotesIndex | Path | str | Sequence[Path | str], *, max_words: int = MAX_WORDS) -> None:
-        if max_words < 1:
-            raise ValueError(f"max_words is {max_words}; at least 1 is needed")
+    def __init__(
+        self,
+        notes: NotesIndex | Path | str | Sequence[Path | str],
+        *,
+        max_thesis_s: float = MAX_S,
+        speed: float = SPEED,
+    ) -> None:
+        if not (max_thesis_s > 0 and speed > 0):
+            raise ValueError(f"max_thesis_s is {max_thesis_s} and speed {speed}; both must be above 0")
         self._given = notes
         self._made: NotesIndex | None = None
-        self._max_words = max_words
+        self._max_s, self._speed = max_thesis_s, speed
         self._lock = threading.Lock()
         self._warnings: tuple[NotesWarning, ...] = ()
 
@@ -93,7 +98,7 @@ class NotesGenerator:
             raise BackendError(error.message, backend=NAME, hint=error.hint) from error
         for hit in index.search(question.text, limit=1):
             source = hit.note.source
-            for thesis in islice(self._theses(hit, question.max_theses), question.max_theses):
+            for thesis in self._theses(hit, question.max_theses):
                 if cancel.cancelled:
                     return
                 yield Delta(f"{thesis}\n", source)
@@ -106,14 +111,23 @@ class NotesGenerator:
                 self._made = None
 
     def _theses(self, hit: Hit, count: int) -> Iterator[str]:
+        """At most ``count``; a point that has no room as a whole is left out, unless it is the first: half of what was
+        meant may say something else."""
+        left = count
         for point in hit.note.points[_first_point(hit, count) :]:
-            yield from theses(point, self._max_words)
+            pieces = list(theses(point, self._max_s, self._speed))
+            if len(pieces) <= left or left == count:
+                yield from pieces[:left]
+                left = max(0, left - len(pieces))
+            if not left:
+                return
 
 
 def open(
     index: NotesIndex | None = None,
     paths: Path | str | Sequence[Path | str] | None = None,
-    max_words: int = MAX_WORDS,
+    max_thesis_s: float = MAX_S,
+    speed: float = SPEED,
 ) -> NotesGenerator:
     """The generator over an index that is there, or over one to be made of the notes at ``paths``.
 
@@ -125,7 +139,7 @@ def open(
     notes = paths if index is None else index
     if notes is None:
         raise ConfigError("there are no notes to answer from", key="notes.path", hint="name a folder of Markdown files")
-    return NotesGenerator(notes, max_words=max_words)
+    return NotesGenerator(notes, max_thesis_s=max_thesis_s, speed=speed)
 
 
 def _first_point(hit: Hit, count: int) -> int:

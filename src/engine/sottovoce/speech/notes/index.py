@@ -1,98 +1,104 @@
 """Finds the note that answers a question, although the question was misheard.
 
-In two steps. SQLite's FTS5 proposes candidates: one table finds words by their Porter stems (Russian ones by ours),
-another by runs of three letters, which survive a misheard syllable; their two orders are fused by reciprocal rank
-(Cormack, Clarke and Buettcher, SIGIR 2009). Then the candidates are compared word by word.
-
-Measured on 10 000 notes (the documentation of Python libraries), questions of about ten words, one word in three
-wrong: right first 95 %, among five 99 %; at a word error rate of 61 %: right first 75 %, among five 86 % (by the fused
-order alone 64 and 80 %). A search takes 24 ms there, 4 ms in 1000 notes, under 1 ms in 14, on one of two shared cores.
+In two steps. Three inverted indexes propose candidates: one of words by their stems, one of runs of three letters,
+which survive a misheard syllable, one of runs of three consonants across the borders of words, which survive words
+that are cut otherwise. Then the candidates are compared with the question word by word, by spelling and by sound.
+All measures together give a score, and the score and its lead over the next note how likely it is the right one.
 """
 
 from __future__ import annotations
 
 import math
-import sqlite3
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sottovoce.core.errors import BackendUnavailableError
+import numpy as np
+
 from sottovoce.speech.notes.note import Note, Notes
-from sottovoce.speech.notes.words import content_words, likeness, question_words, stem, words
+from sottovoce.speech.notes.postings import Postings
+from sottovoce.speech.notes.ranking import (
+    IN_POINTS,
+    IN_TRAIL,
+    Asked,
+    Comparison,
+    Entry,
+    Measured,
+    ask,
+    entry_of,
+    likelihoods,
+)
+from sottovoce.speech.notes.restore import Restored, Restorer
+from sottovoce.speech.notes.sounds import stream
+from sottovoce.speech.notes.vocabulary import terms_of
+from sottovoce.speech.notes.words import content_words, stem, trigrams, words
 
-#: Least part of what a question is about that a note must cover to count as found. Among 14 notes, with one word in
-#: three misheard, it lets 99 % of the right notes pass and 3 % of questions about other things; at a word error rate
-#: of 61 % it is 80 and 2 %. Among 300 notes on one subject more of the others pass (22 %): 0.45 makes that 10 %, for
-#: 5 % fewer finds.
-MIN_COVERAGE = 0.35
+#: Least likelihood of a note that is given as an answer.
+MIN_CONFIDENCE = 0.4
+#: Least likelihood of a note that is given as a passage which may matter.
+MIN_RELATED = 0.2
+#: Part of a question from which a note that covers it may matter, however likely.
+MIN_COVERED = 0.4
 
-#: Candidates that each table proposes, and that are compared word by word.
+#: Notes that are compared word by word.
 CANDIDATES = 40
-#: Constant of the reciprocal rank fusion, that of its authors.
-RRF_K = 60
+# What each inverted index counts for when candidates are chosen.
+_PROPOSING = np.array([1.0, 0.6, 0.6], np.float32)
+# What a word counts by where it stands, when candidates are chosen.
+_HEADING, _TRAIL, _POINTS = 4.0, 1.5, 1.0
+_RUN = 3
 
-# What a word of the question is worth by where it is found. Tried on 10 000 notes at word error rates of 30 and 61 %;
-# the result is flat around these values.
-_IN_TRAIL = 0.6
-_IN_POINTS = 0.4
-_ALIKE = 0.7
-_LEAST_LIKENESS = 0.35
-_QUESTION_WORD = 0.3
-#: Short headings need an advantage, or a long one that holds the same words wins; this one keeps it small.
-_LENGTH_PRIOR = 4.0
 
-_HEADING_WEIGHT = 8.0
-_TRAIL_WEIGHT = 3.0
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A word of the question that a note covers.
+
+    Attributes
+    ----------
+    heard : str
+        The word as it was asked.
+    where : {"heading", "heading above", "points", "alike"}
+        Where it stands, or "alike" if only a word like it stands in the heading.
+    meant : str
+        For "alike", the stem of that word; otherwise that of the word itself.
+    worth : float
+        0 to 1.
+    """
+
+    heard: str
+    where: str
+    meant: str
+    worth: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A note that was found.
+    """A note that may answer.
 
     Attributes
     ----------
     note : Note
         The note.
     score : float
-        Orders the hits of one search; not comparable between searches.
+        Orders the hits of one search.
+    confidence : float
+        How likely it is the note that was asked for, 0 to 1, whatever the search.
     coverage : float
         Part of what the question is about that the note covers, 0 to 1.
-    matched : tuple of str
+    matches : tuple of Match
         The words of the question that it covers.
     """
 
     note: Note
     score: float
+    confidence: float
     coverage: float
-    matched: tuple[str, ...]
+    matches: tuple[Match, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class _Wording:
-    """A heading or a question, as its stems."""
-
-    stems: frozenset[str]
-    question_words: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What of a note is compared with a question."""
-
-    note: Note
-    wordings: tuple[_Wording, ...]
-    trail: frozenset[str]
-    points: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question: the words that it is about with their weights, and its question words."""
-
-    weights: dict[str, float]
-    question_words: frozenset[str]
+    @property
+    def matched(self) -> tuple[str, ...]:
+        """The words of the question that it covers."""
+        return tuple(match.heard for match in self.matches)
 
 
 class NotesIndex:
@@ -102,174 +108,169 @@ class NotesIndex:
     ----------
     notes : Notes or iterable of Note
         What to search.
-    min_coverage : float
-        See :data:`MIN_COVERAGE`; 0 finds something wherever there is a word in common.
-
-    Raises
-    ------
-    BackendUnavailableError
-        Python's SQLite has no FTS5 with trigrams.
+    min_confidence : float
+        See :data:`MIN_CONFIDENCE`; 0 finds something wherever there is anything in common.
     """
 
-    def __init__(self, notes: Notes | Iterable[Note], *, min_coverage: float = MIN_COVERAGE) -> None:
-        if not 0.0 <= min_coverage <= 1.0:
-            raise ValueError(f"min_coverage is {min_coverage}; it must lie within 0 and 1")
-        self.notes: tuple[Note, ...] = notes.notes if isinstance(notes, Notes) else tuple(notes)
-        self._min_coverage = min_coverage
-        self._entries = [_entry(note) for note in self.notes]
-        self._frequency = Counter(stem for entry in self._entries for stem in _all_stems(entry))
-        self._exact = {tuple(words(text)): row for row, text in reversed(list(_numbered_texts(self.notes)))}
-        self._lock = threading.Lock()
-        self._tables = _fill(self.notes)
+    def __init__(self, notes: Notes | Iterable[Note], *, min_confidence: float = MIN_CONFIDENCE) -> None:
+        if not 0.0 <= min_confidence <= 1.0:
+            raise ValueError(f"min_confidence is {min_confidence}; it must lie within 0 and 1")
+        self.min_confidence = min_confidence
+        self._tables = _Tables(notes)
 
     def __len__(self) -> int:
         return len(self.notes)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes that are searched now."""
+        return self._tables.notes
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return self._tables.nbytes
 
     def questions(self) -> tuple[str, ...]:
         """Every question and title of the notes, each once: what a recogniser may expect to hear."""
         return tuple(dict.fromkeys(text for note in self.notes for text in _texts(note)))
 
     def search(self, text: str, limit: int = 5) -> tuple[Hit, ...]:
-        """The notes that answer ``text`` best, best first; none if it is about nothing that is in the notes.
+        """The notes that answer ``text``, best first; none if it is likely about nothing that is in the notes."""
+        return tuple(hit for hit in self.rank(text, limit) if hit.confidence >= self.min_confidence)
 
-        A note is found if it covers at least ``min_coverage`` of what the question is about, where rare words count
-        more, words in headings more than in points, and words that only look alike less; and if it has at least one
-        word of it unchanged, or half of it is covered. Stop-words and question words alone find nothing, except a
-        heading that is repeated word by word.
+    def related(self, text: str, limit: int = 5) -> tuple[Hit, ...]:
+        """The notes that may matter to who answers ``text``: less certain ones than :meth:`search` gives, too.
+
+        Several may, so that one which covers much of the question counts whether or not another is likelier.
         """
-        exact = self._exact.get(tuple(words(text)))
-        asked = content_words(text)
-        rows = self._candidates(asked)
-        if exact is not None:
-            rows = [exact, *(row for row in rows if row != exact)]
-        question = _Asked({word: self._weight(stem(word)) for word in asked}, question_words(text))
-        hits = []
-        for row in rows:
-            hit = _compare(self._entries[row], question)
-            if row == exact:
-                hits.append(Hit(hit.note, math.inf, 1.0, tuple(asked)))
-            elif self._covers(hit, self._entries[row]):
-                hits.append(hit)
-        hits.sort(key=lambda hit: -hit.score)  # stable: equals stay in the fused order
-        return tuple(hits[:limit])
+        least = min(MIN_RELATED, self.min_confidence)
+        hits = self.rank(text, limit)
+        return tuple(hit for hit in hits if hit.confidence >= least or hit.coverage >= MIN_COVERED)
+
+    def rank(self, text: str, limit: int = 5) -> tuple[Hit, ...]:
+        """The notes that are nearest to ``text``, best first, however far they are.
+
+        Stop-words and question words alone find nothing, except a heading that is repeated word by word.
+        """
+        return self._tables.rank(text, limit)
+
+    def measured(self, text: str) -> list[Measured]:
+        """What :meth:`rank` orders the notes by, best first: for tuning."""
+        tables = self._tables
+        return tables.measure(ask(text, tables.rarity))[0]
+
+    def replace(self, notes: Notes | Iterable[Note]) -> None:
+        """Search these notes from now on; searches under way end with the old ones."""
+        self._tables = _Tables(notes)
+
+    def restore(self, text: str) -> Restored:
+        """A transcript with names, abbreviations and numbers as the notes write them, where they were heard."""
+        return self._tables.restore(text)
 
     def close(self) -> None:
-        """Free the tables; idempotent. No search after that."""
-        with self._lock:
-            self._tables.close()
-
-    def _candidates(self, asked: Sequence[str]) -> list[int]:
-        """Rows that one of the two tables proposes, in the order of their fused ranks."""
-        fused: Counter[int] = Counter()
-        for table, terms in (("by_word", [_indexed(word) for word in asked]), ("by_trigram", _runs(asked))):
-            if not terms:
-                continue
-            match = " OR ".join(f'"{term}"' for term in dict.fromkeys(terms))
-            with self._lock:
-                found = self._tables.execute(
-                    f"SELECT rowid FROM {table} WHERE {table} MATCH ? "
-                    f"ORDER BY bm25({table}, {_HEADING_WEIGHT}, {_TRAIL_WEIGHT}, 1.0) LIMIT {CANDIDATES}",
-                    (match,),
-                ).fetchall()
-            for rank, (row,) in enumerate(found, start=1):
-                fused[row] += 1.0 / (RRF_K + rank)  # type: ignore[assignment]
-        return [row for row, _ in fused.most_common(CANDIDATES)]
-
-    def _weight(self, stemmed: str) -> float:
-        """Inverse document frequency; a word that no note has weighs as one that a single note has."""
-        return math.log((len(self.notes) + 1.0) / (max(1, self._frequency[stemmed]) + 0.5)) + 0.1
-
-    def _covers(self, hit: Hit, entry: _Entry) -> bool:
-        if not hit.matched or hit.coverage < self._min_coverage:
-            return False
-        return hit.coverage >= 0.5 or any(_holds(entry, stem(word)) for word in hit.matched)
+        """Free the memory; idempotent. A search after that finds nothing."""
+        self._tables = _Tables(())
 
 
-def _compare(entry: _Entry, asked: _Asked) -> Hit:
-    """How well a note answers, by whichever of its headings and questions fits best."""
-    whole = sum(asked.weights.values())
-    best = Hit(entry.note, 0.0, 0.0, ())
-    for wording in entry.wordings:
-        worth = {word: _worth(stem(word), wording, entry) for word in asked.weights}
-        covered = sum(weight * worth[word] for word, weight in asked.weights.items())
-        helpful = _QUESTION_WORD * len(asked.question_words & wording.question_words)
-        score = (covered + helpful) / math.sqrt(len(wording.stems) + _LENGTH_PRIOR)
-        if score > best.score:
-            matched = tuple(word for word in worth if worth[word] > 0.0)
-            best = Hit(entry.note, score, covered / whole if whole else 0.0, matched)
-    return best
+class _Tables:
+    """Everything that is worked out for one set of notes; never changed."""
+
+    def __init__(self, notes: Notes | Iterable[Note]) -> None:
+        self.notes: tuple[Note, ...] = notes.notes if isinstance(notes, Notes) else tuple(notes)
+        self._entries = [entry_of(note) for note in self.notes]
+        self._exact: dict[tuple[str, ...], int] = {}
+        for row, note in enumerate(self.notes):
+            for text in _texts(note):
+                self._exact.setdefault(tuple(words(text)), row)
+        self._by_word = Postings(map(_words_of, self.notes))
+        self._by_letters = Postings(map(_letters_of, self.notes))
+        self._by_sound = Postings(map(_sounds_of, self.notes))
+        self.rarity = self._by_word.rarity
+        self.nbytes = self._by_word.nbytes + self._by_letters.nbytes + self._by_sound.nbytes
+        self.restore = Restorer(terms_of(self.notes))
+
+    def rank(self, text: str, limit: int) -> tuple[Hit, ...]:
+        asked = ask(text, self.rarity)
+        measured, comparison = self.measure(asked)
+        hits = [
+            Hit(
+                self.notes[each.row],
+                each.score,
+                confidence,
+                each.coverage,
+                tuple(_matches(asked, each, self._entries[each.row], comparison)),
+            )
+            for each, confidence in zip(measured[:limit], likelihoods(measured, len(self.notes)), strict=False)
+        ]
+        exact = self._exact.get(tuple(words(text)))
+        if exact is not None:
+            matches = (Match(word, "heading", each, 1.0) for word, each in zip(asked.words, asked.stems, strict=True))
+            sure = Hit(self.notes[exact], math.inf, 1.0, 1.0, tuple(matches))
+            hits = [sure, *(hit for hit in hits if hit.note is not sure.note)]
+        return tuple(hits[:limit])
+
+    def measure(self, asked: Asked) -> tuple[list[Measured], Comparison]:
+        """The notes that have anything in common with a question, best first, and how that was found."""
+        fused = np.stack(
+            [
+                self._by_word.scores(asked.stems),
+                self._by_letters.scores(run for word in asked.words for run in trigrams(word)),
+                self._by_sound.scores(_runs(asked.sound)),
+            ]
+        )
+        proposed = _PROPOSING @ fused
+        rows: list[int] = []
+        if asked.stems and self.notes:
+            count = min(CANDIDATES, len(self.notes))
+            best = np.argpartition(-proposed, count - 1)[:count]
+            rows = sorted((int(row) for row in best if proposed[row] > 0.0), key=lambda row: (-proposed[row], row))
+        comparison = Comparison(asked, {row: self._entries[row] for row in rows}, self.rarity)
+        measured = [comparison.measure(row, fused[:, row].tolist()) for row in rows]
+        measured = [each for each in measured if each.worths.any()]
+        measured.sort(key=lambda each: -each.score)  # stable: equals stay in the order in which they were proposed
+        return measured, comparison
 
 
-def _worth(stemmed: str, wording: _Wording, entry: _Entry) -> float:
-    """What a word counts for: 1 in the heading, less elsewhere or if only something spelled like it is there."""
-    if stemmed in wording.stems:
-        return 1.0
-    elsewhere = _IN_TRAIL if stemmed in entry.trail else _IN_POINTS if stemmed in entry.points else 0.0
-    alike = max((likeness(stemmed, other) for other in wording.stems), default=0.0)
-    return max(elsewhere, _ALIKE * alike if alike >= _LEAST_LIKENESS else 0.0)
+def _matches(asked: Asked, measured: Measured, entry: Entry, comparison: Comparison) -> Iterator[Match]:
+    """The words that are covered, and by what."""
+    for place, (word, each, worth) in enumerate(zip(asked.words, asked.stems, measured.worths, strict=True)):
+        if each in measured.wording.stems:
+            yield Match(word, "heading", each, 1.0)
+        elif worth == IN_TRAIL and each in entry.trail:
+            yield Match(word, "heading above", each, IN_TRAIL)
+        elif worth == IN_POINTS and each in entry.points:
+            yield Match(word, "points", each, IN_POINTS)
+        elif worth > 0.0:
+            yield Match(word, "alike", comparison.nearest(place, measured.wording), float(worth))
 
 
 def _texts(note: Note) -> tuple[str, ...]:
     return tuple(dict.fromkeys((note.title, *note.questions)))
 
 
-def _entry(note: Note) -> _Entry:
-    return _Entry(
-        note,
-        tuple(_Wording(_stems(text), question_words(text)) for text in _texts(note)),
-        _stems(" ".join(note.trail)),
-        _stems(" ".join(note.points)),
-    )
+def _words_of(note: Note) -> Mapping[str, float]:
+    counts: Counter[str] = Counter()
+    for text in _texts(note):
+        _count(counts, content_words(text), _HEADING)
+    for texts, worth in ((note.trail, _TRAIL), (note.points, _POINTS)):
+        _count(counts, content_words(" ".join(texts)), worth)
+    return counts
 
 
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in content_words(text))
+def _count(counts: Counter[str], found: Iterable[str], worth: float) -> None:
+    for word in found:
+        counts[stem(word)] += worth  # type: ignore[assignment]
 
 
-def _holds(entry: _Entry, stemmed: str) -> bool:
-    in_heading = any(stemmed in wording.stems for wording in entry.wordings)
-    return in_heading or stemmed in entry.trail or stemmed in entry.points
+def _letters_of(note: Note) -> Mapping[str, float]:
+    found = {word for text in (*_texts(note), *note.trail) for word in content_words(text)}
+    return Counter(run for word in found for run in trigrams(word))
 
 
-def _all_stems(entry: _Entry) -> frozenset[str]:
-    return entry.trail.union(entry.points, *(wording.stems for wording in entry.wordings))
+def _sounds_of(note: Note) -> Mapping[str, float]:
+    return Counter(run for text in _texts(note) for run in _runs(stream(words(text))))
 
 
-def _numbered_texts(notes: Sequence[Note]) -> Iterator[tuple[int, str]]:
-    for row, note in enumerate(notes):
-        for text in _texts(note):
-            yield row, text
-
-
-def _indexed(word: str) -> str:
-    """A word as the first table holds it: Porter's stemmer does nothing for Russian."""
-    return word if word.isascii() else stem(word)
-
-
-def _runs(asked: Iterable[str]) -> list[str]:
-    return [word[start : start + 3] for word in asked for start in range(len(word) - 2)]
-
-
-def _fill(notes: Sequence[Note]) -> sqlite3.Connection:
-    tables = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    try:
-        for name, tokenizer in (("by_word", "porter unicode61"), ("by_trigram", "trigram")):
-            tables.execute(
-                f"CREATE VIRTUAL TABLE {name} USING fts5(heading, trail, points, content='', tokenize='{tokenizer}')"
-            )
-    except sqlite3.OperationalError as error:
-        tables.close()
-        raise BackendUnavailableError(
-            f"the SQLite {sqlite3.sqlite_version} of this Python cannot search texts ({error})",
-            backend="notes",
-            install_hint="use a Python with SQLite 3.34 or later and FTS5, as python.org, Debian and Homebrew have it",
-        ) from error
-    tables.execute("BEGIN")
-    for row, note in enumerate(notes):
-        parts = [content_words(" ".join(texts)) for texts in (_texts(note), note.trail, note.points)]
-        stemmed = (" ".join(map(_indexed, part)) for part in parts)
-        tables.execute("INSERT INTO by_word (rowid, heading, trail, points) VALUES (?, ?, ?, ?)", (row, *stemmed))
-        plain = (" ".join(part) for part in parts)
-        tables.execute("INSERT INTO by_trigram (rowid, heading, trail, points) VALUES (?, ?, ?, ?)", (row, *plain))
-    tables.execute("COMMIT")
-    return tables
+def _runs(sound: str) -> list[str]:
+    return [sound[start : start + _RUN] for start in range(len(sound) - _RUN + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
 
@@ -69,7 +70,8 @@ class _Parser:
         self._paragraph: list[str] = []
         self._paragraph_line = 0
         self._bullet: list[str] | None = None
-        self._table: list[str] = []
+        self._table: list[tuple[str, ...]] = []
+        self._header: tuple[str, ...] = ()
 
     def read(self, text: str) -> None:
         lines = text.splitlines()
@@ -154,18 +156,17 @@ class _Parser:
         if not self._table:
             self._end_block()
         if _rules_table(line):
-            self._table.clear()  # what stood above it was the header
-            self._table.append("")
+            self._header = self._table[-1] if self._table else ()
+            self._table = [()]
             return
-        cells = (strip_markup(cell) for cell in line.strip().strip("|").split("|"))
-        self._table.append(", ".join(cell for cell in cells if cell))
+        self._table.append(tuple(strip_markup(cell) for cell in line.strip().strip("|").split("|")))
 
     def _end_block(self) -> None:
         """The paragraph, bullet or table that was being read is complete."""
         if self._bullet is not None:
             self._add([_without_answer_letter(strip_markup(" ".join(self._bullet)))])
         elif self._table:
-            self._add(self._table)
+            self._add(_row(self._header, cells) for cells in self._table)
         elif self._paragraph:
             only = strip_markup(self._paragraph[0]) if len(self._paragraph) == 1 else ""
             if only and is_question(only) and len(sentences(only)) == 1:
@@ -173,7 +174,7 @@ class _Parser:
             else:
                 self._add(point for text in _unwrapped(self._paragraph) for point in sentences(text))
         self._bullet = None
-        self._table = []
+        self._table, self._header = [], ()
         self._paragraph = []
 
     def _asks(self, text: str, number: int) -> bool:
@@ -241,6 +242,13 @@ def _ends(line: str, opened: str) -> bool:
 def _rules_table(line: str) -> bool:
     """True of the line between the header of a table and its body."""
     return "-" in line and not line.strip(" \t|:-")
+
+
+def _row(header: tuple[str, ...], cells: tuple[str, ...]) -> str:
+    """A row of a table as a point: "Tea: Price 3, Stock 20"; without a header its cells alone."""
+    first, *others = cells or ("",)
+    named = [f"{name} {cell}".strip() for name, cell in zip_longest(header[1:], others, fillvalue="") if cell]
+    return (": " if header else ", ").join(part for part in (first, ", ".join(named)) if part)
 
 
 def _without_answer_letter(text: str) -> str:

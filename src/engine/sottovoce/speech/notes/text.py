@@ -6,11 +6,13 @@ import html
 import math
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
-#: A thesis is spoken in about 4 s: at its default pace here, espeak says 14 English words in 3.6 s (of all theses cut
-#: from 588 points the 95th percentile is 4.3 s). Characters bound it where words are long, as in Russian.
-MAX_WORDS = 14
-MAX_CHARS = 90
+from sottovoce.speech.notes.duration import spoken_s
+
+#: The longest thesis (s), and the pace of speech it is meant for (that of `tts.speed`).
+MAX_S = 4.0
+SPEED = 1.35
 
 # Every pattern here takes time linear in the text: notes may come from anywhere.
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -36,15 +38,29 @@ e.g i.e etc vs mr mrs ms dr prof st approx dept inc ltd cf
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 
-_JOINTS = (
-    re.compile(r"[;:]\s+|\s+[–—-]\s+"),
-    re.compile(r",\s+"),
-    re.compile(
-        r"\s+(?=(?:and|but|or|because|so|which|that|while|when|where|if|with|и|а|но|или|потому|поэтому|который|которая|"
-        r"которые|чтобы|если|когда|где|с)\s)",
-        re.IGNORECASE,
-    ),
-    re.compile(r"\s+"),
+_SPACE = re.compile(r"\s+")
+_CONJUNCTION = re.compile(
+    r"\s+(?=(?:and|but|or|because|so|which|while|where|и|а|но|или|потому|поэтому|который|которая|которое|которые|где)\s)",
+    re.IGNORECASE,
+)
+#: Words that change what was said before them: they stay with it where that can be.
+_TURNING_WORDS = """
+unless until except without only if than when not no never nor кроме без если пока только чем когда не ни нет лишь
+"""
+_TURNING = frozenset(_TURNING_WORDS.split())
+#: Words that belong to the one behind them.
+_CLINGING_WORDS = """
+a an the of to in on at by for from with and or but not no never very more less than is are was were will be as в во
+на с со к ко о об у из от до по за для без и или но а не ни очень более менее чем при под над
+"""
+_CLINGING = frozenset(_CLINGING_WORDS.split())
+# How many words a piece must have, and where it may be cut, best first.
+_WAYS = (
+    (3, re.compile(r"[;:]\s+|\s+[–—-]\s+")),
+    (3, re.compile(r",\s+")),
+    (3, _CONJUNCTION),
+    (2, _SPACE),
+    (1, _SPACE),
 )
 _EDGES = " \t,;:–—-"
 
@@ -81,16 +97,17 @@ def sentences(text: str) -> tuple[str, ...]:
     return (*found, rest) if rest else tuple(found)
 
 
-def theses(text: str, max_words: int = MAX_WORDS, max_chars: int = MAX_CHARS) -> Iterator[str]:
-    """Cut a point into pieces that can each be spoken in one breath.
+def theses(text: str, max_s: float = MAX_S, speed: float = SPEED) -> Iterator[str]:
+    """Cut a point into pieces that each take at most ``max_s`` seconds to speak, at ``speed``.
 
-    Sentences first; one that is longer than ``max_words`` words or ``max_chars`` characters is cut where it has a
-    joint: at a semicolon, colon or dash rather than at a comma, there rather than before a conjunction, and between
-    any two words if nothing else is there; of several such joints at the one that leaves the pieces most alike.
-    A word longer than ``max_chars`` stays whole.
+    Sentences first; one that is longer is cut where it has a joint: at a semicolon, colon or dash rather than at a
+    comma, there rather than before a conjunction, and between any two words if nothing else is there; of several such
+    joints at the one that leaves the pieces most alike. What turns the meaning of what stands before it is not cut off
+    ("unless ...", "except ...", "кроме ..."), nor a word that belongs to the next ("not", "the", "не") left at an end,
+    as long as there is another joint. A single word stays whole, however long it is.
     """
     for sentence in sentences(text):
-        yield from _cut(sentence, max_words, max_chars)
+        yield from _cut(sentence, max_s, speed)
 
 
 def _ends_sentence(before: str, match: re.Match[str]) -> bool:
@@ -104,10 +121,10 @@ def _ends_sentence(before: str, match: re.Match[str]) -> bool:
     return last not in _ABBREVIATIONS and not (len(last) == 1 and last.isalpha())
 
 
-def _cut(sentence: str, max_words: int, max_chars: int) -> Iterator[str]:
+def _cut(sentence: str, max_s: float, speed: float) -> Iterator[str]:
     rest = sentence
-    while not _fits(rest, max_words, max_chars):
-        position = _best_joint(rest, max_words, max_chars)
+    while (needed_s := spoken_s(rest, speed)) > max_s:
+        position = _best_joint(rest, math.ceil(needed_s / max_s), max_s, speed)
         if position is None:
             break
         yield rest[: position[0]].rstrip(_EDGES)
@@ -115,28 +132,26 @@ def _cut(sentence: str, max_words: int, max_chars: int) -> Iterator[str]:
     yield rest
 
 
-def _fits(text: str, max_words: int, max_chars: int) -> bool:
-    return len(text) <= max_chars and len(text.split()) <= max_words
-
-
-def _best_joint(text: str, max_words: int, max_chars: int) -> tuple[int, int] | None:
+def _best_joint(text: str, pieces: int, max_s: float, speed: float) -> tuple[int, int] | None:
     """Where the piece ends that is to be cut off the front of ``text``, and where the rest begins."""
-    pieces = max(math.ceil(len(text) / max_chars), math.ceil(len(text.split()) / max_words))
+    first = _SPACE.search(text)
+    if first is None:
+        return None
+    fits = takewhile(lambda space: spoken_s(text[: space.start()], speed) <= max_s, _SPACE.finditer(text))
+    last = max((space.start() for space in fits), default=first.start())
     ideal = len(text) / pieces
-    for least_words, joints in ((3, _JOINTS), (1, _JOINTS[-1:])):
-        for joint in joints:
-            places = [
-                (match.start(), match.end())
-                for match in joint.finditer(text, 0, max_chars + 2)
-                if _may_cut(text, match, least_words, max_words, max_chars)
-            ]
-            if places:
-                return min(places, key=lambda place: abs(place[0] - ideal))
-    long_word = _JOINTS[-1].search(text)
-    return long_word.span() if long_word else None
+    for least_words, joint in _WAYS:
+        joints = takewhile(lambda match: match.start() <= last, joint.finditer(text))
+        places = [match.span() for match in joints if _may_cut(text, match.span(), least_words)]
+        if places:
+            return min(places, key=lambda place: abs(place[0] - ideal))
+    return first.span()
 
 
-def _may_cut(text: str, match: re.Match[str], least_words: int, max_words: int, max_chars: int) -> bool:
-    before, after = text[: match.start()], text[match.end() :]
-    words = len(before.split())
-    return least_words <= words <= max_words and len(before) <= max_chars and len(after.split()) >= least_words
+def _may_cut(text: str, place: tuple[int, int], least_words: int) -> bool:
+    before, after = text[: place[0]].split(), text[place[1] :].split()
+    if min(len(before), len(after)) < least_words:
+        return False
+    if least_words == 1:
+        return True
+    return before[-1].strip(_EDGES).lower() not in _CLINGING and after[0].strip(_EDGES).lower() not in _TURNING

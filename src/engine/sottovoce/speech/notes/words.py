@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+import threading
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from sottovoce.speech.notes.numbers import fold_numbers
+
+if TYPE_CHECKING:
+    from Stemmer import Stemmer
 
 _STOP_WORDS = """
 a about after again all also am an and any are as at be because been before being but by can could d did do does
@@ -27,25 +34,23 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 #: Words that tell one question from another about the same thing, and nothing else.
 QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
 
-_WORD = re.compile(r"[^\W_]+")
-_RUSSIAN = re.compile("[а-я]")
-# Longest first. One ending is taken off, which is enough for the forms of a word to meet; roots of fewer than three
-# letters stay whole.
-_RUSSIAN_ENDINGS = re.compile(
-    "(?:иями|ениями|ениях|ением|ения|ение|ению|ений|ностью|ности|ность|"
-    "ями|ами|иях|ией|его|ого|ему|ому|ыми|ими|ешь|ишь|ете|ите|ают|яют|ует|уют|али|ила|или|ала|ить|ать|ять|еть|нный|"
-    "ях|ах|ей|ой|ий|ый|ая|яя|ое|ее|ые|ие|ым|им|ом|ем|ов|ев|ию|ью|ия|ья|ам|ям|ых|их|ую|юю|ал|ил|ел|ет|ит|ут|ют|ат|ят|ти|"
-    "а|е|и|й|о|у|ы|ь|ю|я)$"
-)
-_REFLEXIVE = re.compile("(?:ся|сь)$")
-_ENGLISH_ENDINGS = re.compile("(?:ings|ing|edly|ied|ies|ed|es|ys|ly|s|y|e)$")
-_DOUBLED = re.compile(r"([bdgmnprt])\1$")
-_LEAST_ROOT = 3
+# "%" is a word of its own; thousands may be set apart.
+_WORD = re.compile(r"[^\W_]+|%")
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f,]\d{3}){1,4}(?![.,]?\d)")
+_SEPARATORS = str.maketrans("", "", " \u00a0\u202f,")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_STEMMING = threading.Lock()  # a stemmer serves one thread at a time
 
 
 def words(text: str) -> list[str]:
-    """The words of ``text`` in lower case; ё counts as е."""
-    return [word.replace("ё", "е") for word in _WORD.findall(text.lower())]
+    """The words of ``text`` in lower case, numbers as figures, "%" for percent; ё counts as е."""
+    return fold_numbers(plain_words(text))
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of ``text`` in lower case as they stand there; ё counts as е."""
+    joined = _GROUPED.sub(lambda figures: figures[0].translate(_SEPARATORS), text.lower())
+    return [word.replace("ё", "е") for word in _WORD.findall(joined)]
 
 
 def content_words(text: str) -> list[str]:
@@ -60,26 +65,22 @@ def question_words(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """``word`` (as :func:`words` gives it) without its ending; not a dictionary form, only alike for alike words."""
-    if _RUSSIAN.search(word):
-        word = _shortened(word, _REFLEXIVE)
-        return _shortened(word, _RUSSIAN_ENDINGS)
-    return _DOUBLED.sub(r"\1", _shortened(word, _ENGLISH_ENDINGS))
+    """``word`` (as :func:`words` gives it) without its ending, by the Snowball algorithms (Porter 2001).
+
+    Not a dictionary form, only alike for alike words.
+    """
+    with _STEMMING:
+        return str(_stemmer("russian" if _CYRILLIC.search(word) else "english").stemWord(word))
 
 
-@lru_cache(maxsize=1 << 16)
-def trigrams(word: str) -> frozenset[str]:
+def trigrams(word: str) -> list[str]:
     """All runs of three letters of ``word``, its two ends marked."""
     marked = f"^{word}$"
-    return frozenset(marked[start : start + 3] for start in range(len(marked) - 2))
+    return [marked[start : start + 3] for start in range(len(marked) - 2)]
 
 
-def likeness(one: str, other: str) -> float:
-    """How alike two words are spelled, 0 to 1: Dice's coefficient of their trigrams."""
-    ours, theirs = trigrams(one), trigrams(other)
-    return 2.0 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 0.0
+@cache
+def _stemmer(language: str) -> Stemmer:
+    from Stemmer import Stemmer
 
-
-def _shortened(word: str, ending: re.Pattern[str]) -> str:
-    match = ending.search(word)
-    return word[: match.start()] if match and match.start() >= _LEAST_ROOT else word
+    return Stemmer(language)
