@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.sounds import music
 from sottovoce.app.demo import SAMPLE_NOTES
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import ConfigError
@@ -200,3 +201,25 @@ def test_second_stream_hears_nothing_before_its_end_and_the_first_goes_on(recogn
     assert first.finish(CancelToken()).text == "How old is the moon?"
     first.close()
     second.close()
+
+
+def test_music_gives_no_text(recognizer: PocketsphinxRecognizer) -> None:
+    for seed in range(2):
+        chords = music(np.random.default_rng(seed), 3 * RATE)
+        sound = np.concatenate([np.zeros(4800, np.float32), 0.1 * chords / np.abs(chords).max(), np.zeros(4800, "f4")])
+        for phrases in ((), NotesIndex(read_notes(SAMPLE_NOTES)).questions()):
+            recognizer.adapt(phrases)
+            assert recognizer.transcribe(sound, CancelToken()).text == ""
+
+
+def test_question_of_the_notes_is_believed_more_than_what_is_heard_freely(recognizer: PocketsphinxRecognizer) -> None:
+    question = "Where is the nearest train station?"
+    recognizer.adapt([question])
+    expected = recognizer.transcribe(spoken(question, "en-us"), CancelToken())
+    recognizer.adapt([])
+    free = recognizer.transcribe(spoken(question, "en-us"), CancelToken())
+    assert expected.text == question
+    assert expected.confidence is not None
+    assert free.confidence is not None
+    assert expected.confidence > 0.9
+    assert free.confidence < expected.confidence

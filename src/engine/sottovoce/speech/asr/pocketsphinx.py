@@ -46,8 +46,11 @@ LANGUAGE = "en"
 LEAST_CONFIDENCE = 0.9
 #: Likeness of letters (difflib's ratio) from which what was heard is taken for a question of the notes.
 LEAST_LIKENESS = 0.75
-#: Share of a segment that words must fill; noise yields a short word here and there (13 % at most, speech 37 %).
+#: Share of a segment that words must fill; noise yields a short word here and there.
 LEAST_COVERAGE = 0.25
+#: The same times the confidence in them: of 28 recordings 0.23 at least, "what time is it" with its pauses 0.37; of
+#: music 0.13, of noises 0.2 where the share alone refuses them, else 0.06.
+LEAST_EVIDENCE = 0.18
 
 # A single word does not last longer; one that does has swallowed noise
 _LONGEST_WORD_S = 0.8
@@ -92,14 +95,17 @@ class _Hearing:
     @property
     def is_speech(self) -> bool:
         spoken_s = sum(min(word.length_s, _LONGEST_WORD_S) for word in self.words)
-        return spoken_s >= LEAST_COVERAGE * self.length_s
+        enough = spoken_s >= LEAST_COVERAGE * self.length_s
+        return enough and spoken_s * self.confidence >= LEAST_EVIDENCE * self.length_s
 
 
 class PocketsphinxRecognizer:
     """A recogniser over pocketsphinx and the English model in its wheel; about 150 MB once loaded.
 
-    :attr:`Transcript.confidence` is the mean of the words' posteriors in the lattice of the pass that was believed,
-    weighted by their length. The text is empty where words fill less than a quarter of the segment: noise.
+    :attr:`Transcript.confidence` is the share of the words that are right, as far as can be told: the mean of their
+    posteriors in the lattice, weighted by their length (on ten recordings with the default model the mean is 0.64, and
+    0.64 of the words are right); where a question of the notes is taken for what was heard, its likeness to that. The
+    text is empty where words fill too little of the segment, or are too uncertain for what they fill: noise, music.
 
     Parameters
     ----------
@@ -185,9 +191,11 @@ class PocketsphinxRecognizer:
         mean = engine.cepstral_mean(pcm)
         if engine.expecting:
             heard = engine.decode(pcm, mean, wanted, notes=True)
-            question = engine.nearest(heard.text) if heard.is_speech else None
-            if question or not wanted() or (heard.is_speech and heard.confidence >= LEAST_CONFIDENCE):
-                return Transcript(question or heard.text, LANGUAGE, heard.confidence, NAME)
+            if heard.is_speech and (found := engine.closest(heard.text)) is not None:
+                question, likeness = found
+                return Transcript(question, LANGUAGE, likeness, NAME)
+            if not wanted() or (heard.is_speech and heard.confidence >= LEAST_CONFIDENCE):
+                return Transcript(heard.text, LANGUAGE, heard.confidence, NAME)
         heard = engine.decode(pcm, mean, wanted, notes=False)
         return Transcript(heard.text if heard.is_speech else "", LANGUAGE, heard.confidence, NAME)
 
@@ -242,8 +250,15 @@ class _Engine:
 
     def nearest(self, text: str) -> str | None:
         """The phrase that ``text`` comes close to, as it was given, if there is one."""
+        found = self.closest(text)
+        return None if found is None else found[0]
+
+    def closest(self, text: str) -> tuple[str, float] | None:
+        """The same with its likeness, 0 to 1."""
         close = difflib.get_close_matches(text, self._questions, n=1, cutoff=LEAST_LIKENESS)
-        return self._questions[close[0]] if close else None
+        if not close:
+            return None
+        return self._questions[close[0]], difflib.SequenceMatcher(None, text, close[0]).ratio()
 
     def cepstral_mean(self, pcm: bytes) -> str:
         """Mean of the cepstra of a whole segment, as the decoders want it."""
