@@ -141,7 +141,7 @@ def test_crash_with_a_key_in_its_message_shows_where_and_not_what(
 
     said = " ".join(["when", "do", "we", "launch"])  # frames quote their sources
 
-    def crash(*arguments: object) -> None:
+    def crash(*arguments: object, **named: object) -> None:
         raise RuntimeError(f"headers were {{'authorization': 'Bearer {KEY}'}}, said: {said}")
 
     monkeypatch.setattr(Service, "refused", crash)
