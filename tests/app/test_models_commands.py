@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.speech.tts import silero
@@ -112,7 +114,7 @@ def test_session_without_its_model_says_so_before_it_listens(cli: Cli, server: F
     notes.write_text("# When?\n- Today\n", encoding="utf-8")
     settings = ("--set", "asr.backend=whisper", "--set", "whisper.model=tiny", "--notes", notes)
     silence = tmp_path / "silence.wav"
-    _write_silence(silence)
+    soundfile.write(silence, np.zeros(16_000, np.float32), 16_000)
     result = cli("answer", silence, "--offline", *settings)
     assert result.code == ExitCode.BACKEND
     assert "whisper/tiny is not on this machine" in result.err
@@ -152,9 +154,18 @@ def test_ctrl_c_leaves_a_part_that_the_next_fetch_goes_on_with(cli: Cli, server:
     assert any(wanted for wanted in server.ranges)
 
 
-def _write_silence(path: Path) -> None:
-    import wave
+def test_session_hears_by_whisper_on_this_machine(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("faster_whisper", reason='install the extra: pip install -e ".[whisper]"')
+    from sottovoce.app.demo import speak_question
+    from tests.support.whisper_model import make_model
 
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000))
+    notes = tmp_path / "notes.md"
+    notes.write_text("# How much does it cost?\n- Nine hundred a year\n", encoding="utf-8")
+    spoken, quiet = speak_question("How much does it cost?"), np.zeros(16_000, np.float32)
+    soundfile.write(tmp_path / "asked.wav", np.concatenate([quiet, spoken, quiet]), 16_000)
+    model = make_model(tmp_path / "model", "How much does it cost?")
+    settings = ("--set", "asr.backend=whisper", "--set", f"whisper.model={model}", "--set", "whisper.deadline_s=60")
+    result = cli("answer", tmp_path / "asked.wav", "--offline", "--notes", notes, *settings)
+    assert result.code == 0, result.err
+    assert "How much does it cost?" in result.out
+    assert "Nine hundred a year" in result.out

@@ -51,6 +51,9 @@ SILENCE = 1e-4
 #: Length (s) of what the model hears at once.
 WINDOW_S = 30.0
 
+#: A longer clip is cut within so many seconds before the end of a window, in the quietest piece of this length (s).
+_CUT_WITHIN_S, _CUT_S = 5.0, 0.1
+
 #: Characters of the hint. It is read before each window, so a longer one costs time; the model takes 223 tokens of it.
 MAX_HINT_CHARS = 400
 
@@ -93,7 +96,7 @@ class WhisperSettings:
     workers : int
         Recognisers that share the model.
     deadline_s : float
-        How long each 30 s of a segment may take.
+        How long each 30 s of a segment may take, the segment before it included.
     """
 
     model: str = SIZE
@@ -133,7 +136,7 @@ class WhisperRecognizer:
         self._loading: Loading | None = None
         self._model: SharedModel | None = None
         self._closed = False
-        self._worker: Worker[Any] = Worker(NAME)
+        self._worker: Worker[list[Any]] = Worker(NAME)
 
     def warm(self) -> None:
         """Load the model, and compute with it once.
@@ -157,21 +160,19 @@ class WhisperRecognizer:
         BackendError
             The model cannot be loaded, it failed, or it took too long.
         """
-        length_s = len(audio) / SAMPLERATE
         heard: list[Any] = []
         model = self._shared()
-        if length_s >= MIN_CLIP_S and np.abs(audio).max() > SILENCE:
-            options = self._options(length_s)
+        windows = [window for window in _windows(audio) if _holds_sound(window)]
+        if windows:
 
-            def work(wanted: Wanted) -> Iterator[Any]:
-                for segment in model.transcribe(audio, **options):
-                    yield segment
+            def work(wanted: Wanted) -> Iterator[list[Any]]:
+                for window in windows:
                     if not wanted():
                         return
+                    yield list(model.transcribe(window, **self._options(len(window) / SAMPLERATE)))
 
-            deadline_s = self._settings.deadline_s * math.ceil(length_s / WINDOW_S)
-            with closing(self._worker.stream(work, cancel, deadline_s)) as segments:  # type: ignore[type-var]
-                heard = [segment for segment in segments if _is_speech(segment)]
+            with closing(self._worker.stream(work, cancel, self._settings.deadline_s)) as found:  # type: ignore[type-var]
+                heard = [segment for segments in found for segment in segments if _is_speech(segment)]
         return Transcript(_text(heard), self._settings.language, _confidence(heard), NAME)
 
     def close(self) -> None:
@@ -195,13 +196,13 @@ class WhisperRecognizer:
             return self._model
 
     def _options(self, length_s: float) -> dict[str, object]:
-        """How faster-whisper is asked. Earlier windows are not given to later ones: one that went wrong spoils all."""
+        """How faster-whisper is asked; a window knows nothing of those before it, as one that goes wrong spoils all."""
         return {
             "language": self._settings.language,
             "beam_size": self._settings.beam_size,
             "temperature": 0.0,
             "condition_on_previous_text": False,
-            "without_timestamps": length_s <= WINDOW_S,
+            "without_timestamps": True,
             "max_new_tokens": min(_MOST_TOKENS, _TOKENS_MORE + math.ceil(_TOKENS_PER_S * length_s)),
             "hotwords": self._hint or None,
         }
@@ -271,6 +272,25 @@ def _folder(model: LocalModel | Path) -> Path:
             hint=f"convert one with ct2-transformers-converter, or set whisper.model to {SIZE!r}",
         )
     return model
+
+
+def _windows(audio: Mono) -> Iterator[Mono]:
+    """The clip in pieces that the model hears at once, cut where it is quietest in the last seconds of each.
+
+    A longer one would be heard whole by the library, too, but without a seam at which it could be given up, and its
+    features made in one step that holds the GIL.
+    """
+    window, last, piece = (round(length_s * SAMPLERATE) for length_s in (WINDOW_S, _CUT_WITHIN_S, _CUT_S))
+    while len(audio) > window:
+        levels = np.square(audio[window - last : window]).reshape(-1, piece).mean(1)
+        cut = window - last + int(np.argmin(levels)) * piece + piece // 2
+        yield audio[:cut]
+        audio = audio[cut:]
+    yield audio
+
+
+def _holds_sound(window: Mono) -> bool:
+    return len(window) >= MIN_CLIP_S * SAMPLERATE and bool(np.abs(window).max() > SILENCE)
 
 
 def _is_speech(segment: Any) -> bool:
