@@ -18,9 +18,9 @@ from sottovoce.speech.segmenter import OpenSegment, Segment
 from sottovoce.speech.speaker import SpeakerVerifier
 from sottovoce.speech.usage import charged_to
 
-#: What has been said counts once it has not changed while so much (s) more was heard: two blocks of the detector. A
+#: What has been said counts once it has not changed while so much (s) more was heard: a block of the detector. A
 #: recogniser that takes it back has cost a call in vain, and nothing else.
-STABLE_S = 0.06
+STABLE_S = 0.03
 
 #: Speech (s), pre-roll included, from which is told whose voice it is.
 WHOSE_AFTER_S = 1.0

@@ -50,7 +50,7 @@ class RollingRecognizer:
     """
 
     def __init__(
-        self, recognizer: Recognizer, *, every_s: float = 0.15, longest_s: float = 15.0, clock: Clock | None = None
+        self, recognizer: Recognizer, *, every_s: float = 0.1, longest_s: float = 15.0, clock: Clock | None = None
     ) -> None:
         self._recognizer = recognizer
         self._clock = clock or MonotonicClock()
