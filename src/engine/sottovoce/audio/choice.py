@@ -42,10 +42,12 @@ class Gathering:
         with self._closed:
             self._closed.notify_all()
 
-    def renew(self, host: Host) -> bool:
-        """Renew the host's list, waiting for the others if a gathering has begun; False if a stream is still open."""
+    def renew(self, host: Host, max_age_s: float = 0.0) -> bool:
+        """Renew the host's list unless it is younger than ``max_age_s``, waiting for the others if a gathering has
+        begun; False if a stream is still open.
+        """
         with self._closed:
-            renewed = host.refresh()
+            renewed = host.refresh(max_age_s=max_age_s)
             while not renewed and time.monotonic() < self._until_s:
                 self._closed.wait(min(0.1, max(0.001, self._until_s - time.monotonic())))
                 renewed = host.refresh(max_age_s=_GATHER_LIMIT_S)
@@ -85,13 +87,13 @@ class DeviceChoice:
         self._remember(device)
         return (device,)
 
-    def to_go_on_with(self, renews: bool = True) -> tuple[Device, ...]:
+    def to_go_on_with(self, max_age_s: float = 0.0) -> tuple[Device, ...]:
         """The device that was asked for, if it is in the list, and the default one where it may stand in, best first.
 
         While another stream of this process is open, the list cannot be renewed: it may show devices that are gone,
-        and not those that have come. Nor is it unless it ``renews``: after a rest, the device is as it was, as a rule.
+        and not those that have come. Nor is it if it is younger than ``max_age_s``.
         """
-        renewed = renews and GATHERING.renew(self._host)
+        renewed = GATHERING.renew(self._host, max_age_s)
         devices = self._host.devices()
         config = self._config
         if config.device is not None and self._asked is None:  # waited for since the start

@@ -249,8 +249,8 @@ class Lifecycle:
         self._stalled = False
         self._lost_ns = 0
         self._reason = ""
-        #: Whether the stream is opened anew though nothing was wrong with it, and whether after a rest.
-        self._on_purpose = self._rested = False
+        #: Whether the newest stream takes the place of one with which nothing was wrong, and whether after a rest.
+        self._on_purpose = self.rested = False
         self._query_not_before_ns = 0
         self._failures = 0
         self._failure_reported_ns: int | None = None
@@ -266,10 +266,10 @@ class Lifecycle:
         """Generation of the stream that is on trial; 0 if none is."""
         return self._trial.generation if self._trial else 0
 
-    @property
-    def rested(self) -> bool:
-        """Whether the newest stream takes the place of one that was closed for want of sound alone."""
-        return self._rested
+    def query_in_s(self, now_ns: int) -> float:
+        """How long until it looks for a device, in seconds; 0 if it waits for nothing, or looks now."""
+        waits = self.state is StreamState.LOST
+        return max(0.0, (self._query_not_before_ns - now_ns) / _NS) if waits else 0.0
 
     @property
     def recreating(self) -> bool:
@@ -349,7 +349,7 @@ class Lifecycle:
             waited_s = round((now_ns - self._lost_ns) / _NS, 1)
             return (Report(logging.INFO, "the device is there", {"waited_s": waited_s}),)
         took_ms = (now_ns - self._attempt_ns) // 1_000_000
-        if self._rested:
+        if self.rested:
             return (Report(logging.DEBUG, "stream opened after a rest", {"elapsed_ms": took_ms}),)
         if self._on_purpose:
             return (Report(logging.INFO, "stream opened anew", {"reason": self._reason, "elapsed_ms": took_ms}),)
@@ -378,7 +378,7 @@ class Lifecycle:
                 return self._lose(event.reason, now_ns)
             self.state = StreamState.CLOSED
         elif self.state is StreamState.RECREATING:
-            if self._rested:
+            if self.rested:
                 self._reason = "it could not be opened after a rest"
             return self._lose(event.reason, now_ns)
         return ()
@@ -446,7 +446,7 @@ class Lifecycle:
     def _reopen(self, reason: str, now_ns: int, gently: bool) -> tuple[Command, ...]:
         self._note_loss(reason, now_ns)
         dropped = self._detach(gently)
-        self._on_purpose = self._rested = False
+        self._on_purpose = self.rested = False
         self._attempt_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1
@@ -462,7 +462,7 @@ class Lifecycle:
     def _wake(self, now_ns: int) -> tuple[Command, ...]:
         if self.state is not StreamState.RESTING:
             return ()
-        self._on_purpose = self._rested = True
+        self._on_purpose = self.rested = True
         self._attempt_ns = self._lost_ns = now_ns
         self.state = StreamState.RECREATING
         self.generation += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import functools
 import logging
+import math
 import threading
 import time
 import weakref
@@ -66,8 +67,11 @@ _UNREPORTED_S = 0.05
 #: How long a new stream waits for the old one to be closed before it goes ahead.
 _DROP_WAIT_S = _PLAYED_OUT_LIMIT_S + 0.25
 
-#: How often the state machine is told the time while no stream is watched.
-_IDLE_INTERVAL_S = 0.1
+#: How often the state machine is told the time while no stream is watched, and how soon when it waits for a moment.
+_IDLE_INTERVAL_S, _LEAST_INTERVAL_S = 0.1, 0.01
+
+#: A list of devices so young was renewed by the look that led to a stream being opened.
+_JUST_NOW_S = 0.2
 
 
 class StreamKeeper:
@@ -307,6 +311,10 @@ class StreamKeeper:
             if live is not None:
                 self._look_at(live, on_trial=live.generation == trial)
             self._dispatch(Ticked())
+            with self._lock:
+                query_s = self._lifecycle.query_in_s(self._clock.now_ns())
+            if query_s > 0.0:
+                interval_s = max(_LEAST_INTERVAL_S, min(interval_s, query_s))
             self._watch_for_arrival()
             if self._counter_log.due(self._clock.now_ns()):
                 with self._lock:
@@ -386,8 +394,10 @@ class StreamKeeper:
                 raise  # otherwise the device is waited for
 
     def _reopen(self, command: OpenStream) -> None:
+        # after a rest, the device is as it was, as a rule
+        max_age_s = math.inf if command.rested else _JUST_NOW_S
         try:
-            self._open(command, functools.partial(self._choice.to_go_on_with, renews=not command.rested))
+            self._open(command, functools.partial(self._choice.to_go_on_with, max_age_s))
         except DeviceError as error:
             # told to the state machine already, which reports it as often as its policy says
             _logger.debug("cannot open generation %d: %s", command.generation, error)
