@@ -98,7 +98,7 @@ def _open_parts(app: AppContext, folder: Path, items: Sequence[Item], stack: Exi
     if notes is not None:
         from sottovoce.speech.notes.index import NotesIndex
 
-        index = stack.enter_context(closing(NotesIndex(notes)))
+        index = stack.enter_context(closing(NotesIndex(notes, min_confidence=config.notes.min_confidence)))
     if any(item.transcript or item.notes is not None or item.speech == () for item in items):
         with app.err.status("loading the recogniser"):
             recognizer = stack.enter_context(closing(_open_recognizer(config, notes, index)))
@@ -107,14 +107,16 @@ def _open_parts(app: AppContext, folder: Path, items: Sequence[Item], stack: Exi
 
 def _open_recognizer(config: Config, notes: Notes | None, index: NotesIndex | None) -> Recognizer:
     from sottovoce.app.opening import open_recognizers
+    from sottovoce.speech.asr.restoring import restoring
     from sottovoce.speech.notes.vocabulary import vocabulary
 
     alone = config.model_copy(update={"asr": config.asr.model_copy(update={"workers": 1})})
     (recognizer,), _ = open_recognizers(alone)
     recognizer.warm()
-    if notes is not None and index is not None:
-        recognizer.adapt(index.questions(), vocabulary(notes.notes))
-    return recognizer
+    if notes is None or index is None:
+        return recognizer
+    recognizer.adapt(index.questions(), vocabulary(notes.notes))
+    return restoring(recognizer, lambda text: index.restore(text).text) if config.notes.restore else recognizer
 
 
 def _read_notes(config: Config, folder: Path, items: Sequence[Item]) -> Notes | None:
