@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -20,5 +21,6 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("models"), PHRASE)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
+    with closing(Models(tmp_path_factory.mktemp("models"), PHRASE)) as made:
+        yield made

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from sottovoce.speech.registry import Kind, describe
+from sottovoce.speech.registry import Kind, describe, open_recognizer
 from tests.emulator import Emulator
 from tests.support import silero_package, whisper_model
 
@@ -30,15 +31,23 @@ class Models:
     def __init__(self, folder: Path, phrase: str) -> None:
         self._folder = folder
         self._phrase = phrase
+        self._kept = ExitStack()
+
+    def close(self) -> None:
+        """Let go of what is kept loaded."""
+        self._kept.close()
 
     def settings(self, kind: Kind, name: str) -> dict[str, object]:
         """The settings with which a backend takes the model that is made for it; none for one that needs none."""
         match kind, name:
             case "asr", "whisper":
                 folder = self._folder / name
+                settings: dict[str, object] = {"model": str(folder), "deadline_s": 60.0}
                 if not folder.exists():
                     whisper_model.make_model(folder, self._phrase)
-                return {"model": str(folder), "deadline_s": 60.0}
+                    # the recognisers of a process share a model: kept, it is loaded once for all of them
+                    self._kept.enter_context(closing(open_recognizer(name, **settings))).warm()
+                return settings
             case "tts", "silero":
                 files = {language: self._folder / f"{language}.pt" for language in silero_package.SPEAKERS}
                 for language, file in files.items():

@@ -31,8 +31,13 @@ Open = Callable[..., WhisperRecognizer]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_model(tmp_path_factory.mktemp("whisper") / "model", PHRASE)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = make_model(tmp_path_factory.mktemp("whisper") / "model", PHRASE)
+    with closing(
+        whisper.open(model=str(made), device="cpu")
+    ) as kept:  # so that it is loaded once for most of the tests
+        kept.warm()
+        yield made
 
 
 @pytest.fixture(scope="module")
