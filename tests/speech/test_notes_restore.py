@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import RecognizerStream, StreamingRecognizer, Transcript
-from sottovoce.speech.asr.restoring import restoring
 from sottovoce.speech.notes.note import Note
 from sottovoce.speech.notes.numbers import fold_numbers
 from sottovoce.speech.notes.restore import Change, Restorer
+from sottovoce.speech.notes.restoring import restoring
 from sottovoce.speech.notes.sounds import romanized, sounds, stream
 from sottovoce.speech.notes.vocabulary import Terms, terms_of
 from tests.support.fakes import WordRecognizer

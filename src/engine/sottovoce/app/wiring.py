@@ -26,12 +26,12 @@ from sottovoce.audio.source import PlayerSource
 from sottovoce.core.errors import BackendError, NotesError
 from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
-from sottovoce.speech.asr.restoring import restoring
 from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
+from sottovoce.speech.notes.restoring import restoring
 from sottovoce.speech.notes.vocabulary import vocabulary
 from sottovoce.speech.notes.watching import NotesWatch
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
