@@ -46,8 +46,8 @@ def command(app: AppContext, folder: Path, out: Path | None, as_json: bool, exam
 
     DIR holds manifest.csv or manifest.jsonl, which says of each recording what is known of it: where speech is, what is
     said, by whom, which note answers, under which condition. The report tells, by condition and with 95 % intervals:
-    how well speech was told from silence, words wrong, the equal error rate of voices, and how often the right note was
-    found. Ctrl-C ends it with a report of what was measured so far.
+    how well speech was told from silence, words wrong, and how often the right note was found. Voices are not compared
+    yet. Ctrl-C ends it with a report of what was measured so far.
     """
     from sottovoce.app.evaluate.manifest import read_manifest
 
