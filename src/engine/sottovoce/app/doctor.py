@@ -89,6 +89,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "earpiece": lambda name: _device(name, config, "output"),
         "microphone": lambda name: _device(name, config, "input"),
         "voice detector": lambda name: _vad(name, config),
+        "own voice": lambda name: _own_voice(name, config),
         "recogniser": lambda name: _backends(name, config, "asr", _recognizer),
         "generator": lambda name: _backends(name, config, "llm", _generator),
         "synthesiser": lambda name: _backends(name, config, "tts", _synthesizer),
@@ -221,6 +222,26 @@ def _vad(name: str, config: Config) -> Check:
         mend = pip_install("sottovoce[offline]")
         return Check(name, "warning", f"{detector.name}; silero hears much better in noise", mend)
     return Check(name, "ok", detector.name)
+
+
+def _own_voice(name: str, config: Config) -> Check:
+    from sottovoce.app.voices import has_voice, open_profiles, open_verifier
+
+    speaker = config.speaker
+    if not speaker.verify:
+        return Check(name, "ok", "not told from others (speaker.verify): your own questions are answered too")
+    if not has_voice(config):
+        return Check(name, "warning", "not enrolled: `live` answers your own questions too", "sottovoce enroll")
+    try:
+        verifier = open_verifier(config)
+    except SottovoceError as error:
+        return replace(_broken(name, error), state="warning")
+    if verifier is not None:
+        verifier.close()
+    profile = open_profiles(config).load(speaker.profile)
+    return Check(
+        name, "ok", f"{speaker.profile!r} of {profile.updated:%Y-%m-%d}, {profile.speech_s:.0f} s, {speaker.backend}"
+    )
 
 
 def _recognizer(name: str, config: Config, backend: str) -> Check:

@@ -11,6 +11,7 @@ from sottovoce.core.errors import (
     ConfigError,
     DeviceError,
     NotesError,
+    ProfileError,
     StoreError,
     StreamError,
 )
@@ -30,6 +31,7 @@ class ExitCode(IntEnum):
     STORE = 8
     UNHEALTHY = 9
     DIFFERS = 10
+    VOICE = 11
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -51,6 +53,7 @@ _MEANINGS = {
     ExitCode.STORE: "the session store cannot be opened, read or written",
     ExitCode.UNHEALTHY: "`monitor --once` or `--for` has found the engine losing sound",
     ExitCode.DIFFERS: "`replay`: something is decided otherwise now",
+    ExitCode.VOICE: "no such voice profile, or it is damaged, or none can be made of what was recorded",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",
     ExitCode.BROKEN_PIPE: "whatever read the output went away",
 }
@@ -67,6 +70,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (StreamError, ExitCode.DEVICE),
     (BackendError, ExitCode.BACKEND),
     (StoreError, ExitCode.STORE),
+    (ProfileError, ExitCode.VOICE),
     (KeyboardInterrupt, ExitCode.INTERRUPTED),
     (BrokenPipeError, ExitCode.BROKEN_PIPE),
 )

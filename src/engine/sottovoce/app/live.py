@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sottovoce.audio.player import Player
     from sottovoce.audio.recorder import Recorder
     from sottovoce.audio.source import PlayerSource
+    from sottovoce.speech.wearer.verifier import WearerVerifier
 
 
 @click.command("live")
@@ -85,20 +86,35 @@ class LiveSession:
             recorder = stack.enter_context(open_recorder(config))
             player = stack.enter_context(open_player(config, rests=True))
             connect_reflex(config, player, recorder)
+            verifier = self._wearer(stack)
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
-            pipeline, screen = self._connect(recorder, player, backends, voice, kept)
+            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier)
             self.ready = True
             keys = Keys()
-            self._greet(recorder, player, keys)
+            self._greet(recorder, player, keys, verifier)
             stack.enter_context(screen)
             stack.enter_context(running(app, pipeline))
             with suppress(KeyboardInterrupt), keys:
                 wait_until_done(pipeline, keys)
 
+    def _wearer(self, stack: ExitStack) -> WearerVerifier | None:
+        from sottovoce.app.voices import open_verifier
+
+        verifier = open_verifier(self._app.config)
+        if verifier is not None:
+            stack.callback(verifier.close)
+        return verifier
+
     def _connect(
-        self, recorder: Recorder, player: Player, backends: Backends, voice: PlayerSource, kept: Kept
+        self,
+        recorder: Recorder,
+        player: Player,
+        backends: Backends,
+        voice: PlayerSource,
+        kept: Kept,
+        verifier: WearerVerifier | None,
     ) -> tuple[Pipeline, Screen]:
         from sottovoce.app.show import Screen
         from sottovoce.app.wiring import first_generator, listen_to, make_pipeline
@@ -108,10 +124,12 @@ class LiveSession:
         microphone = listen_to(config, recorder)
         ear = kept.ear(microphone)
         observers: tuple[Observer, ...] = (Attention(microphone, player), screen, *kept.observers)
-        pipeline = make_pipeline(config, backends, ear, voice, observers, lossless=False, purse=kept.purse)
+        pipeline = make_pipeline(
+            config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier
+        )
         return pipeline, screen
 
-    def _greet(self, recorder: Recorder, player: Player, keys: Keys) -> None:
+    def _greet(self, recorder: Recorder, player: Player, keys: Keys, verifier: WearerVerifier | None) -> None:
         from sottovoce.audio.afresh import check_headset
 
         console = self._app.console
@@ -122,6 +140,16 @@ class LiveSession:
         console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
         if keys.available:
             console.print(Text(HELP, "dim"), soft_wrap=True)
+        console.print(self.whose_voice(verifier), soft_wrap=True)
         telephone = check_headset(heard, spoken) if heard and spoken else None
         if telephone is not None:
             console.print(Text(f"{telephone.problem}; {telephone.advice}.", "yellow"), soft_wrap=True)
+
+    def whose_voice(self, verifier: WearerVerifier | None) -> Text:
+        """Whether the wearer's own voice is told from others'."""
+        speaker = self._app.config.speaker
+        if verifier is not None:
+            return Text(f"Your voice is known ({speaker.profile!r}) and not answered.", "dim")
+        if not speaker.verify:
+            return Text("Your own questions are answered too: speaker.verify is off.", "dim")
+        return Text("Your voice is not known, so your own questions are answered too: `sottovoce enroll`.", "yellow")

@@ -10,13 +10,21 @@ from urllib.parse import urlsplit
 from sottovoce.app.settings import Config, backend_list
 from sottovoce.audio.resampler import Resampler
 from sottovoce.speech.asr.base import Recognizer, StreamingRecognizer
+from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.fallback.asr import recognizer_chain
 from sottovoce.speech.fallback.health import Health
 from sottovoce.speech.fallback.llm import FallbackGenerator
 from sottovoce.speech.fallback.tts import Converter, FallbackSynthesizer
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.notes.index import NotesIndex
-from sottovoce.speech.registry import Kind, describe, open_generator, open_recognizer, open_synthesizer
+from sottovoce.speech.registry import (
+    Kind,
+    describe,
+    open_embedder,
+    open_generator,
+    open_recognizer,
+    open_synthesizer,
+)
 from sottovoce.speech.rolling import RollingRecognizer
 from sottovoce.speech.tts.base import Synthesizer
 
@@ -30,6 +38,8 @@ def settings_of(config: Config, kind: Kind, name: str, index: NotesIndex | None 
             return _generator_settings(config, name, index)
         case "tts":
             return _synthesizer_settings(config, name)
+        case "embedding":
+            return _embedder_settings(config, name)
 
 
 def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:
@@ -115,6 +125,25 @@ def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
             }
         case _:
             return language
+
+
+def open_wearer_embedder(config: Config) -> Embedder:
+    """The first embedder that the settings name and that is installed; if none is, the first one says what it lacks."""
+    names = backend_list(config.speaker.backend)
+    installed = (name for name in names if not describe("embedding", name).missing)
+    name = next(installed, names[0])
+    return open_embedder(name, **settings_of(config, "embedding", name))
+
+
+def _embedder_settings(config: Config, name: str) -> dict[str, object]:
+    speaker = config.speaker
+    match name:
+        case "ecapa":
+            return {"model": speaker.ecapa_model, "device": speaker.device, "offline": speaker.offline}
+        case "onnx":
+            return {"model": speaker.onnx_model, "threshold": speaker.onnx_threshold, "device": speaker.device}
+        case _:
+            return {}
 
 
 def _synthesizer_settings(config: Config, name: str) -> dict[str, object]:

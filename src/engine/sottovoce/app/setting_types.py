@@ -108,6 +108,8 @@ ModelName: TypeAlias = Annotated[
 ]
 ModelOrNone: TypeAlias = Annotated[str, Field(pattern=r"^\S*$", max_length=200), allowed('the name of a model, or ""')]
 NameOrPath: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096), allowed("the name of a model, or a path")]
+FilePath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), allowed('a file, or "" for none')]
+FolderPath: TypeAlias = Annotated[Path, BeforeValidator(_path), allowed("a folder")]
 StorePath: TypeAlias = Annotated[Path, BeforeValidator(_path), allowed("a file")]
 Language: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$"), allowed('two letters (ISO 639-1), as "en"')]
 LanguageOrAuto: TypeAlias = Annotated[

@@ -15,10 +15,13 @@ from sottovoce.app.service_settings import BudgetSettings, GeminiSettings, Googl
 from sottovoce.app.setting_types import (
     Blocksize,
     Device,
+    FilePath,
+    FolderPath,
     Language,
     LanguageOrAuto,
     Latency,
     LeadIn,
+    ModelName,
     NotesPath,
     Section,
     StorePath,
@@ -37,6 +40,11 @@ def backend_list(names: str) -> tuple[str, ...]:
 def default_store_path() -> Path:
     """Where sessions are kept unless a setting says otherwise."""
     return platformdirs.user_data_path(APP_NAME, appauthor=False) / "sessions.db"
+
+
+def default_voices_path() -> Path:
+    """Where enrolled voices are kept unless a setting says otherwise."""
+    return platformdirs.user_data_path(APP_NAME, appauthor=False) / "voices"
 
 
 class AudioSettings(Section):
@@ -208,6 +216,54 @@ class VadSettings(Section):
         return self
 
 
+class SpeakerSettings(Section):
+    """Whose voice is heard: your own, which is never answered, or another's. See docs/voices.md."""
+
+    verify: bool = Field(default=True, description="Whether your own voice is told from others', once it is enrolled.")
+    profile: str = Field(
+        default="default",
+        pattern=r"^[\w-]{1,60}$",
+        description="Which enrolled voice is yours: a name that `sottovoce enroll list` shows.",
+        json_schema_extra={"allowed": "letters, digits, _ and -, at most 60"},
+    )
+    backend: str = backend(
+        "embedding", "builtin", "What tells voices apart; of several, the first one that is installed."
+    )
+    unsure: Literal["answer", "ignore"] = Field(
+        default="answer",
+        description="What is done with a question that may or may not have been yours: it is answered, or ignored. "
+        "Very short ones are always such.",
+    )
+    certainty: float = Field(
+        default=0.9,
+        ge=0.5,
+        lt=1,
+        description="How probable it must be that a voice is yours, or is not, to count as such; else it is unsure.",
+    )
+    adapt: bool = Field(
+        default=True,
+        description="Whether what is surely your voice is learned from while a session lasts; nothing of it is kept.",
+    )
+    split: bool = Field(
+        default=True, description="Whether what both of you said without a pause is cut where the voice changes."
+    )
+    folder: FolderPath = Field(
+        default_factory=default_voices_path, description="Folder of the enrolled voices, readable by its owner alone."
+    )
+    ecapa_model: ModelName = Field(
+        default="speechbrain/spkrec-ecapa-voxceleb",
+        description="Model of the backend ecapa: a name on the Hugging Face hub, or a folder.",
+    )
+    onnx_model: FilePath = Field(default=None, description="Model of the backend onnx: a file.")
+    onnx_threshold: float = Field(
+        default=0.4, gt=-1, lt=1, description="Cosine at which that model finds the same voice as likely as another."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description='Where ecapa and onnx run; "auto" is cuda where there is one.'
+    )
+    offline: bool = Field(default=False, description="Whether ecapa is kept from looking for its model on the network.")
+
+
 class AsrSettings(Section):
     """The recogniser: speech to text."""
 
@@ -364,6 +420,7 @@ class Config(Section):
 
     audio: AudioSettings = Field(default_factory=AudioSettings)
     vad: VadSettings = Field(default_factory=VadSettings)
+    speaker: SpeakerSettings = Field(default_factory=SpeakerSettings)
     asr: AsrSettings = Field(default_factory=AsrSettings)
     llm: LlmSettings = Field(default_factory=LlmSettings)
     tts: TtsSettings = Field(default_factory=TtsSettings)
@@ -389,6 +446,7 @@ class Config(Section):
 SECTIONS: dict[str, type[Section]] = {
     "audio": AudioSettings,
     "vad": VadSettings,
+    "speaker": SpeakerSettings,
     "asr": AsrSettings,
     "llm": LlmSettings,
     "tts": TtsSettings,

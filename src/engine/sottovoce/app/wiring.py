@@ -35,7 +35,7 @@ from sottovoce.speech.notes.restoring import restoring
 from sottovoce.speech.notes.vocabulary import vocabulary
 from sottovoce.speech.notes.watching import NotesWatch
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
-from sottovoce.speech.speaker import NotEnrolled
+from sottovoce.speech.speaker import NotEnrolled, SpeakerVerifier
 from sottovoce.speech.tts.base import Synthesizer
 from sottovoce.speech.vad import decision_s, open_vad
 
@@ -249,6 +249,7 @@ def make_pipeline(
     *,
     lossless: bool,
     purse: Purse,
+    verifier: SpeakerVerifier | None = None,
 ) -> Pipeline:
     """Connect an ear and a voice through the backends; the pipeline is not started.
 
@@ -264,6 +265,8 @@ def make_pipeline(
         True for recordings, False for what happens now.
     purse : Purse
         Pays for the calls of services.
+    verifier : SpeakerVerifier, optional
+        Tells the wearer's voice from others'; without one, every voice is another's.
     """
     speculate = "off" if lossless else config.turn.speculate
     segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
@@ -271,7 +274,7 @@ def make_pipeline(
     parts = Parts(
         ear,
         segmenter,
-        NotEnrolled(),
+        verifier or NotEnrolled(),
         backends.recognizers,
         backends.generator,
         backends.synthesizer,
@@ -290,6 +293,7 @@ def make_pipeline(
         gain_db=config.audio.playback_gain_db,
         context_tokens=config.llm.context_tokens,
         partials=config.asr.partials != "off",
+        answer_unsure=config.speaker.unsure == "answer",
     )
 
     def observe(notice: Notice) -> None:

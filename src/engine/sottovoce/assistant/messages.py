@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sottovoce.metrics.stages import Stage
-
-#: Who spoke a segment: the wearer, somebody else, or too close to say.
-SpeakerKind: TypeAlias = Literal["own", "other", "unsure"]
+from sottovoce.speech.speaker import SpeakerKind as SpeakerKind
 
 #: How a turn ended.
 Outcome: TypeAlias = Literal["spoken", "interrupted", "superseded", "stopped", "no answer", "failed", "closed"]

@@ -102,6 +102,8 @@ class PipelineSettings:
     partials : bool
         Listen to what is being said while it is being said, with the recognisers that can; never where nothing may be
         dropped.
+    answer_unsure : bool
+        Whether a question is answered that may have been the wearer's own.
     """
 
     lossless: bool
@@ -115,6 +117,7 @@ class PipelineSettings:
     speculate: Speculate = "answer"
     context_tokens: int = 1000
     partials: bool = True
+    answer_unsure: bool = True
 
 
 class _Voice:
@@ -176,7 +179,9 @@ class Pipeline:
         self._times: dict[int, TurnRecorder] = {}
         self._prepared: dict[tuple[int, int], SpokenThesis] = {}
         context = DialogueContext(settings.context_tokens)
-        self._machine = TurnMachine(settings.max_theses, context, settings.speculate, reads_finished)
+        self._machine = TurnMachine(
+            settings.max_theses, context, settings.speculate, reads_finished, settings.answer_unsure
+        )
         self._tracer = Tracer(reads_finished)
         self._follower = Follower() if settings.advance == "follow" else None
         self._turnstile = Turnstile() if settings.lossless else None
@@ -286,7 +291,9 @@ class Pipeline:
         self._done.set()
 
     def _coordinate(self) -> None:
-        self._observer(notices.Began(Made(self._settings.max_theses, self._settings.speculate)))
+        self._observer(
+            notices.Began(Made(self._settings.max_theses, self._settings.speculate, self._settings.answer_unsure))
+        )
         while (item := self._inbox.get()) is not None:
             if isinstance(item, _TURN_EVENTS):
                 self._decide(item)  # type: ignore[arg-type]

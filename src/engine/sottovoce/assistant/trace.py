@@ -46,6 +46,7 @@ class Made:
 
     max_theses: int
     speculate: Speculate
+    answer_unsure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,13 @@ def replay(made: Made, steps: Sequence[Step]) -> list[Replayed]:
     ValueError
         If a step names an event that there is not, or lacks a fact.
     """
-    machine = TurnMachine(made.max_theses, DialogueContext(), made.speculate, lambda text, language: text.endswith("?"))
+    machine = TurnMachine(
+        made.max_theses,
+        DialogueContext(),
+        made.speculate,
+        lambda text, language: text.endswith("?"),
+        made.answer_unsure,
+    )
     replayed = []
     for number, known in enumerate(steps, 1):
         try:

@@ -14,6 +14,7 @@ from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.types import Mono
+from sottovoce.core.units import frames_to_s
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.asr.base import Recognizer, Transcript
 from sottovoce.speech.speaker import SpeakerVerdict, SpeakerVerifier
@@ -169,11 +170,12 @@ class Transcribers:
             marks.append((stage, self._clock.now_ns()))
 
         mark(Stage.SPEAKER_START)
-        verdict = self._verifier.verify(segment.audio, self._samplerate)
+        verdict = self._verify(segment.audio)
+        audio, start_frame, end_frame = verdict.without_wearer(segment.audio)
         mark(Stage.SPEAKER_DONE)
         mark(Stage.ASR_START)
         try:
-            transcript = self._understand(recognizer, timed, cancel)
+            transcript = self._understand(recognizer, timed, audio, cancel)
         except BackendError as failure:
             error = failure.message
             transcript = Transcript("", "", None, recognizer.name)
@@ -185,22 +187,30 @@ class Transcribers:
             text=transcript.text,
             language=transcript.language,
             confidence=transcript.confidence,
-            start_s=segment.start_s,
-            end_s=segment.end_s,
+            start_s=segment.start_s + frames_to_s(start_frame, self._samplerate),
+            end_s=segment.start_s + frames_to_s(end_frame, self._samplerate),
             marks=tuple(marks),
             backend=transcript.backend,
             error=error,
         )
 
-    def _understand(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> Transcript:
-        """By the stream that has heard it already; by the recogniser, if there is none or it fails."""
-        stream, audio = timed.stream, timed.segment.audio
+    def _understand(self, recognizer: Recognizer, timed: TimedSegment, audio: Mono, cancel: CancelToken) -> Transcript:
+        """By the stream that has heard it already; by the recogniser, if there is none, it fails, or heard both."""
+        stream = timed.stream
         if stream is None:
             return recognizer.transcribe(audio, cancel)
         try:
-            return stream.finish(cancel)
+            if audio is timed.segment.audio:
+                return stream.finish(cancel)
         except BackendError as failure:
             self._post(BackendFailed.of(failure))
         finally:
             stream.close()
         return recognizer.transcribe(audio, cancel)
+
+    def _verify(self, audio: Mono) -> SpeakerVerdict:
+        try:
+            return self._verifier.verify(audio, self._samplerate)
+        except BackendError as failure:
+            self._post(BackendFailed.of(failure))
+            return SpeakerVerdict("unsure", None)

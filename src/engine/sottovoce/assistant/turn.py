@@ -103,6 +103,8 @@ class TurnMachine:
         How far to go with a question that is not over yet. Whether there are such at all is the segmenter's choice.
     reads_finished : callable, optional
         Whether a text in a language (ISO 639-1) reads like a whole question.
+    answer_unsure : bool
+        Whether a question is answered that may have been the wearer's own.
 
     Attributes
     ----------
@@ -116,11 +118,13 @@ class TurnMachine:
         context: DialogueContext,
         speculate: Speculate = "answer",
         reads_finished: Callable[[str, str], bool] = lambda text, language: False,
+        answer_unsure: bool = True,
     ) -> None:
         self._max_theses = max_theses
         self._context = context
         self._speculate = speculate
         self._reads_finished = reads_finished
+        self._answer_unsure = answer_unsure
         self._turns: dict[int, _Turn] = {}
         self._generation = 0
         self._newest_answered = 0
@@ -320,6 +324,8 @@ class TurnMachine:
             return "nothing understood"
         if utterance.speaker == "own":
             return "the wearer's own voice"
+        if utterance.speaker == "unsure" and not self._answer_unsure:
+            return "perhaps the wearer's own voice"
         if utterance.number < self._newest_answered:
             return "older than the question being answered"
         return ""

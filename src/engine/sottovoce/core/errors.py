@@ -17,6 +17,7 @@
     │   ├── BackendUnavailableError (ImportError)  .install_hint
     │   ├── BackendTimeoutError (TimeoutError)
     │   └── BudgetSpentError
+    ├── ProfileError (ValueError)              .path .hint
     └── StoreError                             .path .hint
 """
 
@@ -154,6 +155,14 @@ class BackendTimeoutError(BackendError, TimeoutError):
 
 class BudgetSpentError(BackendError):
     """A service was not called, because nothing more may be spent; it may be well."""
+
+
+class ProfileError(SottovoceError, ValueError):
+    """A voice profile that is not there, damaged or cannot be made of what was recorded."""
+
+    def __init__(self, message: str, *, path: Path | str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = Path(path)
 
 
 class StoreError(SottovoceError):

@@ -1,6 +1,7 @@
 """Backends, found by name.
 
-A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts`` or ``.llm``; its file name is its name. It has
+A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts``, ``.llm`` or ``.embedding``; its file name is its
+name. It has
 
 ``EXTRA : str``
     The extra of this package that installs what it needs; empty where nothing is needed.
@@ -35,12 +36,18 @@ from typing import Any, Literal, cast
 
 from sottovoce.core.errors import BackendUnavailableError, ConfigError
 from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.tts.base import Synthesizer
 
-Kind = Literal["asr", "llm", "tts"]
+Kind = Literal["asr", "llm", "tts", "embedding"]
 
-_WORDS: dict[Kind, str] = {"asr": "recognizer", "llm": "generator", "tts": "synthesizer"}
+_WORDS: dict[Kind, str] = {
+    "asr": "recognizer",
+    "llm": "generator",
+    "tts": "synthesizer",
+    "embedding": "embedder",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class BackendInfo:
     Attributes
     ----------
     kind : str
-        "asr", "llm" or "tts".
+        "asr", "llm", "tts" or "embedding".
     name : str
         Its name in the settings.
     extra : str
@@ -106,6 +113,11 @@ def open_generator(name: str, **settings: object) -> Generator:
 def open_synthesizer(name: str, **settings: object) -> Synthesizer:
     """Open the synthesiser ``name``; settings and errors as for :func:`open_recognizer`."""
     return cast(Synthesizer, _open("tts", name, settings))
+
+
+def open_embedder(name: str, **settings: object) -> Embedder:
+    """Open the embedder ``name``; settings and errors as for :func:`open_recognizer`."""
+    return cast(Embedder, _open("embedding", name, settings))
 
 
 def check_backend(kind: Kind, name: str, **settings: object) -> str:

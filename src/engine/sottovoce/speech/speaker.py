@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
 
 from sottovoce.core.types import Mono
+
+#: Who spoke: the wearer, somebody else, or too close to say.
+SpeakerKind: TypeAlias = Literal["own", "other", "unsure"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerPart:
+    """A part of a segment, from one change of the speaker to the next.
+
+    Attributes
+    ----------
+    start_frame, end_frame : int
+        Where it lies in the segment's audio.
+    kind : SpeakerKind
+        Whose it is.
+    score : float or None
+        As in :class:`SpeakerVerdict`.
+    """
+
+    start_frame: int
+    end_frame: int
+    kind: SpeakerKind
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +39,27 @@ class SpeakerVerdict:
 
     Attributes
     ----------
-    kind : "own", "other" or "unsure"
-        "unsure" where the score lies between the two limits; whoever asks decides what that means.
+    kind : SpeakerKind
+        "unsure" where the score lies between the two limits; whoever asks decides what that means. "other" where
+        somebody else speaks in it, though the wearer does too.
     score : float or None
-        Likeness to the enrolled voice, -1 to 1 (cosine), or None where nothing was compared.
+        Probability that it is the enrolled voice, 0 to 1, if own and other were equally likely before; None where
+        nothing was compared. Of several parts, the lowest.
+    parts : tuple of SpeakerPart
+        Where the speaker changes between the wearer and others: all parts, in order; empty for one voice.
     """
 
-    kind: Literal["own", "other", "unsure"]
+    kind: SpeakerKind
     score: float | None
+    parts: tuple[SpeakerPart, ...] = ()
+
+    def without_wearer(self, audio: Mono) -> tuple[Mono, int, int]:
+        """What of the segment's audio is not the wearer's, and the frames at which that begins and ends in it."""
+        kept = [part for part in self.parts if part.kind != "own"]
+        if not kept:
+            return audio, 0, len(audio)
+        sound = np.concatenate([audio[part.start_frame : part.end_frame] for part in kept])
+        return sound, kept[0].start_frame, kept[-1].end_frame
 
 
 class SpeakerVerifier(Protocol):

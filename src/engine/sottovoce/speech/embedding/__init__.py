@@ -1,0 +1,1 @@
+"""Voices as vectors: what a segment sounds like, whoever says whatever in it. One file a backend, found by name."""
