@@ -15,7 +15,7 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-from bench.misheard import ENGLISH_KINDS, RUSSIAN_KINDS, Mishearing
+from bench.misheard import ENGLISH_KINDS, RUSSIAN_KINDS, Errors, Mishearing
 from sottovoce.speech.notes.note import Note
 from sottovoce.speech.notes.words import QUESTION_WORDS, STOP_WORDS, content_words
 
@@ -191,6 +191,15 @@ def english(count: int, near: int = 800, seed: int = 11) -> Corpus:
     heard = {word: phones[word] for word in ranked[:10_000]}
     mishear = Mishearing(heard, commonness, ENGLISH_KINDS, lambda word: phones.get(word, ()))
     return _corpus(count, near, write, _FAR.strip().splitlines(), mishear)
+
+
+def unknowing(names: Sequence[str]) -> Mishearing:
+    """A recogniser that hears every sound, but does not know these words: it takes them for one or two others."""
+    commonness, phones = _english_words()
+    ranked = sorted(commonness, key=lambda word: -commonness[word])[:20_000]
+    heard = {word: phones[word] for word in ranked if word not in names}
+    errors = Errors((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), 0.0, 0.0, 0.0, 0.0)
+    return Mishearing(heard, commonness, ENGLISH_KINDS, lambda word: phones.get(word, ()), errors)
 
 
 @cache

@@ -24,7 +24,7 @@ LEAST_SOUNDS = 3
 LEAST_ALIKE_ONE = 0.72
 LEAST_ALIKE_SPLIT = 0.62
 #: The same where one consonant differs; only for names with five or more.
-LEAST_ALIKE_NEAR = 0.80
+LEAST_ALIKE_NEAR = 0.70
 _SOUNDS_FOR_NEAR = 5
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
