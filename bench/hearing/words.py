@@ -1,13 +1,15 @@
 """Words: questions that the notes hold, free speech, what is made of sounds in which nobody speaks, and confidence.
 
-The embedded recogniser (pocketsphinx), on recordings of people. Its limits were tuned on speechbrain's first speaker,
-cards, and two speakers of libri_test_other (1688, 2033): :func:`tuning`. Here it hears others: three speakers of
+The embedded recogniser (pocketsphinx), on recordings of people. Its limit of evidence was tuned on speechbrain's first
+speaker, cards, and two speakers of libri_test_other (1688, 2033): :func:`tuning`; its limits of confidence and likeness
+are older, and what they were tuned on is not apart from what is heard here. Here it hears others: three speakers of
 libri_test_other (2609, 3080, 3331), speechbrain's second, a question, and single sentences of misc.
 
 ``wer_questions_in_bank_pct``: short sentences, expected with those of the tuning speakers and the questions of the
 sample notes: the bank. ``wer_others_pct``: the same sentences without them in the bank. ``wer_free_pct``: read
 literature, expecting the questions of the sample notes. ``false_text_pct``: share of sounds without speech, given to
-the recogniser although the detector would not, of which words were made; ``_heard_``: by the whole path.
+the recogniser although the detector would not, of which words were made (made sounds of another seed than for tuning;
+the recorded noises are those of tuning); ``_heard_``: by the whole path.
 ``rejected_pct``: share of the sentences of which no word came. ``confidence_error_pct``: expected calibration error of
 the confidence as the share of words that are right; ``confidence_auc_pct``: how often a right sentence is believed more
 than a wrong one.
