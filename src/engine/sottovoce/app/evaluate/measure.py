@@ -186,9 +186,9 @@ def _share(count: int, trials: int) -> Figure:
 def _rank(item: Item, text: str, index: NotesIndex | None) -> int | None:
     if index is None or item.notes is None:
         return None
-    hits = index.search(text, MOST_HITS)
     if not item.notes:
-        return int(not hits)
+        return int(not index.search(text, 1))
+    hits = index.rank(text, MOST_HITS)
     titles = {title.casefold() for title in item.notes}
     ranks = (number for number, hit in enumerate(hits, 1) if titles & names_of(hit.note.title, hit.note.questions))
     return next(ranks, 0)
