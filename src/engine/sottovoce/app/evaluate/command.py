@@ -107,7 +107,7 @@ def _open_parts(app: AppContext, folder: Path, items: Sequence[Item], stack: Exi
 
 def _open_recognizer(config: Config, notes: Notes | None, index: NotesIndex | None) -> Recognizer:
     from sottovoce.app.opening import open_recognizers
-    from sottovoce.speech.asr.restoring import restoring
+    from sottovoce.speech.notes.restoring import restoring
     from sottovoce.speech.notes.vocabulary import vocabulary
 
     alone = config.model_copy(update={"asr": config.asr.model_copy(update={"workers": 1})})
