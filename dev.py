@@ -2,8 +2,9 @@
 """Set up, run, test and check sottovoce from a clone, with nothing but Python and a C compiler.
 
     python3 dev.py demo [options]     install what the demo needs, and run it
-    python3 dev.py test [options]     install what the tests need, and run them (options go to pytest; `-m slow` runs
-                                      those that take long, which are left out unless asked for)
+    python3 dev.py test [options]     install what the tests need, and run them, on several cores; options go to pytest,
+                                      which then takes one: `-m slow` runs those that take long and are left out
+                                      unless asked for, a file those in it
     python3 dev.py check              linters, type checker, import contract, stubs, rules of the sources
     python3 dev.py bench CASE [...]   run a benchmark (`bench --list` names them)
     python3 dev.py clean              remove the virtual environment and what was built
@@ -246,10 +247,14 @@ def demo(arguments: Sequence[str]) -> int:
     return run(venv_program("sottovoce"), "demo", *arguments)
 
 
+#: One worker has the sound card, at which most of the time is spent; more than four gain nothing.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
+
+
 def test(arguments: Sequence[str]) -> int:
     """Run the tests."""
     install("test")
-    return run(venv_program("python"), "-m", "pytest", *arguments)
+    return run(venv_program("python"), "-m", "pytest", *(arguments or SIDE_BY_SIDE))
 
 
 def check(arguments: Sequence[str]) -> int:

@@ -24,6 +24,15 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 KEPT_VARIABLES = {"SOTTOVOCE_SHARED"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For workers side by side (`--dist loadgroup`): all that plays is one worker's and comes first, as it lasts the
+    longest, and so are the tests of one file, which share what is slow to make."""
+    items.sort(key=lambda item: item.get_closest_marker("device") is None)
+    for item in items:
+        plays = item.get_closest_marker("device") is not None
+        item.add_marker(pytest.mark.xdist_group("sound card" if plays else item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home folder for the session, so that no test reads or writes what belongs to the user."""
