@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 #: What the tests themselves are told by the environment; every other SOTTOVOCE_ variable is a setting of the user.
 KEPT_VARIABLES = {"SOTTOVOCE_SHARED"}
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in every test, also where it is ignored, as a shell does for what it starts in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from sottovoce.app.demo import SAMPLE_NOTES
 from sottovoce.app.exit_codes import ExitCode
 from sottovoce.core import secrets
 from sottovoce.core.secrets import HIDDEN, redacted
@@ -99,7 +100,7 @@ def test_planted_key_is_sent_and_written_nowhere(
     )
     emulator.script("chat", Does(), Does(status=401), Does(garbage=b"data: {nonsense\n\n"))
     results = [
-        cli("answer", recording, "--out", written, *shared),
+        cli("answer", recording, "--notes", SAMPLE_NOTES, "--out", written, *shared),
         cli("models", "bench", "--runs", 3, *shared, *PATIENT[4:]),
         *(cli(*command, *shared) for command in (COMMANDS if where == "file" else ())),
         cli("sessions", "export", 1, "--out", written / "session.json", *shared),

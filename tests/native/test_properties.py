@@ -181,6 +181,9 @@ class PlayingResampled(Playing):
             heard = self.next - step
             if number < heard + 0.7 * step:
                 assert number > heard - 0.3, "a frame is repeated"
+                if number > heard + 0.3 and any(abs(number - dry) < 0.3 for dry in self.ran_dry):
+                    self.next = number + step  # a new utterance begins on a frame of its own, less than a step further
+                    continue
                 assert any(dry - step - 1.3 < heard < dry for dry in self.ran_dry), "it is held while there is more"
                 continue
             due = heard + max(1.0, step)  # at the latest: a new utterance begins on a frame of its own
