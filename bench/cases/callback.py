@@ -99,6 +99,7 @@ def take_turn(card: SoundCard, name: str, sources: int, load: str, seconds: floa
             time.sleep(MARGIN_S)
             from_s, first = time.monotonic(), probe.blocks
             time.sleep(seconds)
+            sounding.wait(lambda probe: probe.blocks > first, "a block")  # NumPy's may take longer than a turn
             to_s, last = time.monotonic(), probe.blocks
             if probe.silent_since_ns:
                 raise RuntimeError(f"{name} ran dry under {load}: nothing was measured; give it more to play")
