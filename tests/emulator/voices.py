@@ -108,13 +108,14 @@ class Voices:
             return call.message(api.SynthesizeSpeechResponse, sound)
 
     def _streamed(self, requests: Iterator[api.StreamingSynthesizeRequest], context: grpc.ServicerContext) -> Any:
-        first = next(requests)
+        # to their end: grpc's client takes a refusal that comes while it still writes for a failure of its own
+        first, *rest = requests
         call = _Call(self, context, "google-stream", [first])
         with call:
             call.begin()
             config = first.streaming_config
             call.check(config.voice, streamed=True)
-            for request in requests:
+            for request in rest:
                 call.request.messages.append(request)
                 audio = config.streaming_audio_config
                 samplerate = audio.sample_rate_hertz or 24_000
