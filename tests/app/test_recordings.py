@@ -32,7 +32,7 @@ LIVE = make_segmenter(Config(), pause_ms=Config().vad.pause_ms).settings
 
 #: Of sentences that are read, the share that gets its answer at least, and that a pause of 0.3 s cuts in two at most,
 #: as docs/speech.md states them.
-LEAST_ANSWERED, MOST_CUT = 0.9, 0.1
+LEAST_ANSWERED, MOST_CUT = 0.9, 0.15
 
 Figures: TypeAlias = Callable[[str, Tape, Session], tuple[int, int]]
 
