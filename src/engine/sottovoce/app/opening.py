@@ -139,7 +139,7 @@ def _embedder_settings(config: Config, name: str) -> dict[str, object]:
     speaker = config.speaker
     match name:
         case "ecapa":
-            return {"model": speaker.ecapa_model, "device": speaker.device, "offline": speaker.offline}
+            return {"model": speaker.ecapa_model, "device": speaker.device, "offline": config.models.offline}
         case "onnx":
             return {"model": speaker.onnx_model, "threshold": speaker.onnx_threshold, "device": speaker.device}
         case _:

@@ -261,7 +261,6 @@ class SpeakerSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description='Where ecapa and onnx run; "auto" is cuda where there is one.'
     )
-    offline: bool = Field(default=False, description="Whether ecapa is kept from looking for its model on the network.")
 
 
 class AsrSettings(Section):

@@ -38,6 +38,6 @@ def open_verifier(config: Config) -> WearerVerifier | None:
     try:
         embedder.warm()
         return WearerVerifier(profile, embedder, VerifierSettings(speaker.certainty, speaker.adapt, speaker.split))
-    except BaseException:
+    except BaseException:  # Ctrl-C while it loads, too: nobody else closes it
         embedder.close()
         raise

@@ -118,7 +118,7 @@ class EcapaEmbedder:
                 f"the model {self._wanted!r} is not in the cache of the hub, and the network is "
                 f"{'not to be used' if self._offline else 'out of reach'}",
                 backend=self.name,
-                hint="run `sottovoce doctor` once with a network and speaker.offline off, or set speaker.ecapa_model "
+                hint="run `sottovoce doctor` once with a network and models.offline off, or set speaker.ecapa_model "
                 "to a folder that holds its files",
             ) from error
         except (HfHubHTTPError, OSError, ValueError) as error:

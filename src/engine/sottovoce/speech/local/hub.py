@@ -172,6 +172,8 @@ class HubModel:
 
         try:
             yield
+        except BackendError:
+            raise
         except OfflineModeIsEnabled as error:
             raise self._failure("HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE") from error
         except HfHubHTTPError as error:
@@ -185,8 +187,6 @@ class HubModel:
             cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
             raise self._no_connection(cause) from error
         except Exception as error:  # the errors of its HTTP library are no part of its interface
-            if isinstance(error, BackendError):
-                raise
             raise self._no_connection(error) from error
 
     def _no_connection(self, error: BaseException) -> BackendError:
