@@ -25,7 +25,7 @@ class PairedBlock:
     own : Mono
         What we have given to our output, after gain, pauses and fades.
     microphone_there, loopback_there : bool
-        Whether that ear was there for the whole block.
+        Whether that ear is there, at the end of the block.
     own_sounds : bool
         Whether `own` is not silent.
     offset_s : float
@@ -33,8 +33,8 @@ class PairedBlock:
         near 0 once the pair has settled.
     drift_ppm : float
         By how much the clock of the loopback is found to run faster than that of the microphone.
-    realigned : bool
-        Whether one of them has been put in another place at the start of this block: what was learned of the delays
+    loopback_moved, own_moved : bool
+        Whether it has been put in another place beside `microphone` in this block: what was learned of the delay
         between them is void.
     """
 
@@ -47,4 +47,5 @@ class PairedBlock:
     own_sounds: bool = False
     offset_s: float = 0.0
     drift_ppm: float = 0.0
-    realigned: bool = False
+    loopback_moved: bool = False
+    own_moved: bool = False
