@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 
 from sottovoce.app.cli import run
-from sottovoce.app.demo import speak_question
 from sottovoce.app.reference import ENV_ALIASES, ENV_PREFIX
-from sottovoce.app.wiring import EAR_SAMPLERATE
+
+SPEAK = """
+import sys
+import numpy as np, soundfile
+from sottovoce.app.demo import speak_question
+from sottovoce.app.wiring import EAR_SAMPLERATE as samplerate
+words, file = sys.argv[1:]
+soundfile.write(file, np.pad(speak_question(words), (samplerate // 2, samplerate)), samplerate)
+"""
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,12 @@ def cli(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[...
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording in which somebody asks when we launch."""
-    speech = speak_question("When do we launch?")
+    """A recording in which somebody asks when we launch.
+
+    Spoken in a process of its own: how espeak-ng sounds depends on all that it has said before, and this has to be
+    understood every time.
+    """
     file = tmp_path_factory.mktemp("recordings") / "meeting.wav"
-    silence = np.zeros(EAR_SAMPLERATE, np.float32)
-    soundfile.write(file, np.concatenate([silence[: EAR_SAMPLERATE // 2], speech, silence]), EAR_SAMPLERATE)
+    command = [sys.executable, "-c", SPEAK, "When do we launch?", file]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     return file

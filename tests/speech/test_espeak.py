@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +18,13 @@ from sottovoce.speech.tts import espeak
 from sottovoce.speech.tts.espeak import EspeakSynthesizer, phonemes
 
 TEXT = "The quick brown fox jumps over the lazy dog."
+HASHED = """
+import hashlib, sys
+from sottovoce.core.cancel import CancelToken
+from sottovoce.speech.tts.espeak import EspeakSynthesizer
+spoken = EspeakSynthesizer().synthesize(sys.argv[1], "en", CancelToken())
+print(hashlib.sha256(b"".join(chunk.tobytes() for chunk in spoken)).hexdigest())
+"""
 MINUTES = "This sentence is said again and again. " * 200
 
 
@@ -87,6 +96,16 @@ def test_settings_out_of_range_are_named_with_what_is_allowed(key: str, value: f
 def test_control_characters_and_phoneme_brackets_are_no_commands() -> None:
     assert frames("one \x01 90S two") < 2.5 * frames("one two"), "a command would change the speed"
     assert frames("one\x00two") > frames("one"), "a NUL would end the text"
+
+
+def test_every_process_says_the_same_alike() -> None:
+    said = {
+        subprocess.run([sys.executable, "-c", HASHED, TEXT], capture_output=True, check=True).stdout for _ in range(2)
+    }
+    assert len(said) == 1
+    assert said != {b""}
+    other = subprocess.run([sys.executable, "-c", HASHED, TEXT + " Twice."], capture_output=True, check=True).stdout
+    assert other not in said
 
 
 def test_stopped_text_leaves_nothing_for_the_next_one(stream: Callable[..., Any]) -> None:

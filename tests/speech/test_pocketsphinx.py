@@ -14,6 +14,7 @@ from sottovoce.app.demo import SAMPLE_NOTES
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import ConfigError
 from sottovoce.core.types import Mono
+from sottovoce.speech.asr import pocketsphinx
 from sottovoce.speech.asr._ngrams import write_arpa
 from sottovoce.speech.asr.base import Transcript
 from sottovoce.speech.asr.pocketsphinx import PocketsphinxRecognizer, words_of
@@ -223,3 +224,16 @@ def test_question_of_the_notes_is_believed_more_than_what_is_heard_freely(recogn
     assert free.confidence is not None
     assert expected.confidence > 0.9
     assert free.confidence < expected.confidence
+
+
+@pytest.mark.parametrize(("freely", "text"), [("when do we launch", "when do we launch"), ("when you lean on", "")])
+def test_words_that_both_models_hear_are_believed_however_uncertain(
+    recognizer: PocketsphinxRecognizer, monkeypatch: pytest.MonkeyPatch, freely: str, text: str
+) -> None:
+    def decode(engine: object, pcm: bytes, mean: str, wanted: object, *, notes: bool) -> pocketsphinx._Hearing:
+        heard, posterior = ("when do we launch", 0.88) if notes else (freely, 0.2)
+        return pocketsphinx._Hearing(tuple(pocketsphinx._Word(one, 0.3, posterior) for one in heard.split()), 1.8)
+
+    recognizer.adapt(["What stands in the way of the launch?"])
+    monkeypatch.setattr(pocketsphinx._Engine, "decode", decode)
+    assert recognizer.transcribe(np.zeros(RATE, np.float32), CancelToken()).text == text

@@ -189,14 +189,18 @@ class PocketsphinxRecognizer:
             return not (cancel.cancelled or self._closing.is_set())
 
         mean = engine.cepstral_mean(pcm)
+        expected: _Hearing | None = None
         if engine.expecting:
-            heard = engine.decode(pcm, mean, wanted, notes=True)
-            if heard.is_speech and (found := engine.closest(heard.text)) is not None:
+            expected = engine.decode(pcm, mean, wanted, notes=True)
+            if expected.is_speech and (found := engine.closest(expected.text)) is not None:
                 question, likeness = found
                 return Transcript(question, LANGUAGE, likeness, NAME)
-            if not wanted() or (heard.is_speech and heard.confidence >= LEAST_CONFIDENCE):
-                return Transcript(heard.text, LANGUAGE, heard.confidence, NAME)
+            if not wanted() or (expected.is_speech and expected.confidence >= LEAST_CONFIDENCE):
+                return Transcript(expected.text, LANGUAGE, expected.confidence, NAME)
         heard = engine.decode(pcm, mean, wanted, notes=False)
+        if expected is not None and expected.is_speech and expected.text == heard.text:
+            # Two models of language that hear the same words, however uncertain the one that could hear any
+            return Transcript(expected.text, LANGUAGE, expected.confidence, NAME)
         return Transcript(heard.text if heard.is_speech else "", LANGUAGE, heard.confidence, NAME)
 
 

@@ -48,6 +48,8 @@ _CHARS_UTF8 = 1
 _RATE, _VOLUME = 1, 2
 _POS_CHARACTER = 1
 _GO_ON, _STOP = 0, 1
+# espeak-ng shakes its pitch at random, seeded by the clock; what is spoken twice should sound the same twice
+_SEED = 1
 _IPA = 2
 _STRESS_MARKS = str.maketrans("", "", "ˈˌ")
 
@@ -290,6 +292,7 @@ class _Engine:
     def _synthesize(self, utterance: _Utterance) -> None:
         self._apply(_Settings(utterance.voice, utterance.words_per_minute, utterance.volume))
         text = utterance.text.encode("utf-8")
+        self._library.espeak_ng_SetRandSeed(_SEED)
         self._current = utterance
         try:
             code = self._library.espeak_Synth(text, len(text) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
@@ -400,6 +403,8 @@ def _load() -> ctypes.CDLL:
     library.espeak_TextToPhonemes.argtypes = (ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int)
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_SetVoiceByName.argtypes = (ctypes.c_char_p,)
+    library.espeak_ng_SetRandSeed.argtypes = (ctypes.c_long,)
+    library.espeak_ng_SetRandSeed.restype = None
     library.espeak_SetSynthCallback.argtypes = (_SynthCallback,)
     library.espeak_SetSynthCallback.restype = None
     return library
