@@ -16,13 +16,13 @@ from tests.app.conftest import Result
 Cli = Callable[..., Result]
 
 LLM = Spending(
-    "2026-11-20", "llm", "openai", "gpt-4o-mini", turn=1, input_tokens=900, cached_tokens=300, output_tokens=40
+    "llm", "openai", "gpt-4o-mini", day="2026-11-20", turn=1, input_tokens=900, cached_tokens=300, output_tokens=40
 )
 CALLS = (
     replace(LLM, nano_usd=159_000_000),
     replace(LLM, nano_usd=100_000_000, turn=None, wasted=True),
-    Spending("2026-11-21", "asr", "openai", "whisper-1", audio_s=90.0, estimated=True, nano_usd=9_000_000),
-    Spending("2026-11-21", "tts", "localhost", "piper", characters=40),
+    Spending("asr", "openai", "whisper-1", day="2026-11-21", audio_s=90.0, estimated=True, nano_usd=9_000_000),
+    Spending("tts", "localhost", "piper", day="2026-11-21", characters=40),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import asdict
 
 from sottovoce.app.prices import Cost
 from sottovoce.app.purse import Work
@@ -42,23 +43,14 @@ class Ledger:
         with self._lock:
             turn, wasted = self._of(work)
             call = Spending(
-                day,
-                usage.part,
-                usage.provider,
-                usage.model,
-                work.generation,
-                work.segment,
-                work.revision,
-                turn,
-                wasted,
-                usage.input_tokens,
-                usage.cached_tokens,
-                usage.audio_tokens,
-                usage.output_tokens,
-                usage.audio_s,
-                usage.characters,
-                cost.estimated,
-                cost.nano_usd,
+                **{**asdict(usage), "estimated": cost.estimated},
+                day=day,
+                generation=work.generation,
+                segment=work.segment,
+                revision=work.revision,
+                turn=turn,
+                wasted=wasted,
+                nano_usd=cost.nano_usd,
             )
             self._store.spend(self._session_id, call)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from sottovoce.core.usage import Usage
 
 #: The table; a session that is deleted leaves its rows, with nothing in them that tells of it.
 TABLE = """
@@ -35,46 +37,31 @@ TABLE = """
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
-    """A call of a service.
+class Spending(Usage):
+    """A call of a service: what it has used up, what it was made for, and what it cost.
 
     Attributes
     ----------
+    estimated : bool
+        Whether the service did not say it all, so that the money is an estimate.
     day : str
         On which it ended, where the wearer is: "2026-11-21".
-    part, provider, model : str
-        What for ("asr", "llm" or "tts"), who is paid, and the model or the voice.
     generation, segment, revision : int or None
         What it was made for: a generation of the turn machine, or a segment as it was given at a pause.
     turn : int or None
         The turn of the session that it belongs to; None if none is known.
     wasted : bool
         Whether it was made for a question that proved to go on, and was thrown away.
-    input_tokens, cached_tokens, audio_tokens, output_tokens, audio_s, characters
-        What it used up: all tokens sent, those of them that were cached and that are sound, tokens of the answer,
-        seconds of sound, characters spoken.
-    estimated : bool
-        Whether the service did not say it all, so that the money is an estimate.
     nano_usd : int or None
         What it cost, in billionths of a US dollar; None if the price is unknown.
     """
 
-    day: str
-    part: str
-    provider: str
-    model: str
+    day: str = field(kw_only=True)
     generation: int | None = None
     segment: int | None = None
     revision: int | None = None
     turn: int | None = None
     wasted: bool = False
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    audio_tokens: int = 0
-    output_tokens: int = 0
-    audio_s: float = 0.0
-    characters: int = 0
-    estimated: bool = False
     nano_usd: int | None = None
 
 
@@ -147,15 +134,13 @@ _SUMS = """
     count(*), coalesce(sum(nano_usd), 0), count(*) - count(nano_usd), coalesce(sum(estimated), 0),
     coalesce(sum(wasted), 0), coalesce(sum(nano_usd * wasted), 0)
 """
-_COLUMNS = (
-    "day, part, provider, model, generation, segment, revision, turn, wasted, input_tokens, cached_tokens, "
-    "audio_tokens, output_tokens, audio_s, characters, estimated, nano_usd"
-)
+_NAMES = tuple(each.name for each in fields(Spending))
+_COLUMNS = ", ".join(_NAMES)
 
 # A session may have been deleted while a call of it was on its way.
 INSERT = (
     f"INSERT INTO spending (session_id, {_COLUMNS}) "
-    f"VALUES ((SELECT id FROM sessions WHERE id = ?), {', '.join('?' * 17)})"
+    f"VALUES ((SELECT id FROM sessions WHERE id = ?), {', '.join('?' for _ in _NAMES)})"
 )
 OF_SESSION = f"SELECT {_COLUMNS} FROM spending WHERE session_id = ? ORDER BY id"
 SUM_OF_SESSION = f"SELECT {_SUMS} FROM spending WHERE session_id = ?"
@@ -173,18 +158,13 @@ FORGET = "UPDATE spending SET generation = NULL, segment = NULL, revision = NULL
 
 def values_of(call: Spending) -> tuple[object, ...]:
     """The values of a row, in the order of :data:`INSERT` behind its session."""
-    return (
-        call.day, call.part, call.provider, call.model, call.generation, call.segment, call.revision, call.turn,
-        int(call.wasted), call.input_tokens, call.cached_tokens, call.audio_tokens, call.output_tokens, call.audio_s,
-        call.characters, int(call.estimated), call.nano_usd,
-    )  # fmt: skip
+    return tuple(getattr(call, name) for name in _NAMES)
 
 
 def from_row(row: tuple[Any, ...]) -> Spending:
     """The call of a row of :data:`OF_SESSION`."""
-    values = list(row)
-    values[8], values[15] = bool(values[8]), bool(values[15])
-    return Spending(*values)
+    values = dict(zip(_NAMES, row, strict=True))
+    return Spending(**{**values, "wasted": bool(values["wasted"]), "estimated": bool(values["estimated"])})
 
 
 def from_sums(row: tuple[Any, ...]) -> DaysCost:
