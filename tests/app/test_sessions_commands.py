@@ -154,3 +154,48 @@ def test_a_session_is_deleted_once_that_is_certain(cli: Cli, store: Path, monkey
     assert len(call(cli, store, "list", "--json").json) == 2
     assert call(cli, store, "delete", 1, 1, "--yes").out == "deleted session 1\n"
     assert [session["id"] for session in call(cli, store, "list", "--json").json] == [2]
+
+
+def test_sessions_are_found_by_what_was_said_and_answered(cli: Cli, store: Path) -> None:
+    result = call(cli, store, "search", "batteries")
+    assert result.code == 0
+    assert "how long does the battery last" in result.out
+    assert "01:01  how long does the battery last" in result.out
+    assert "01:06  thesis: Одиннадцать лет" in call(cli, store, "search", "лет").out
+    assert call(cli, store, "search", "zebra").out == f"nothing of the kind is kept in {store}\n"
+
+
+def test_what_is_found_as_json(cli: Cli, store: Path) -> None:
+    (found,) = call(cli, store, "search", "coin", "cell", "--json", "--best").json
+    assert (found["id"], found["count"], found["title"]) == (1, 1, "how long does the battery last")
+    (hit,) = found["hits"]
+    assert (hit["kind"], hit["turn"], hit["number"], hit["matches"]) == ("thesis", 1, 1, ["coin", "cell"])
+    assert hit["text"] == "Two years on a [coin] cell"
+    assert call(cli, store, "search", "coin", "--json", "--before", 1).json == []
+    assert call(cli, store, "search", "coin", "--json", "--since", "9999-12-31").json == []
+    assert call(cli, store, "search", "coin", "--json", "--until", "0001-01-01").json == []
+    assert len(call(cli, store, "search", "coin", "--json", "--until", "9999-12-31").json) == 1
+
+
+def test_searching_makes_no_database(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "none.db"
+    assert call(cli, path, "search", "coin").out == f"nothing of the kind is kept in {path}\n"
+    assert not path.exists()
+
+
+def test_the_list_goes_on_before_a_session(cli: Cli, store: Path) -> None:
+    assert [session["id"] for session in call(cli, store, "list", "--json", "--before", 2).json] == [1]
+
+
+@pytest.mark.parametrize("kind", ["md", "json", "srt"])
+def test_an_exported_session_can_be_redacted(cli: Cli, store: Path, kind: str) -> None:
+    assert "battery" in call(cli, store, "export", 1, "--format", kind).out.lower()
+    result = call(cli, store, "export", 1, "--format", kind, "--redact")
+    assert result.code == 0
+    assert "battery" not in result.out.lower()
+    assert "product.md" not in result.out
+
+
+def test_what_is_no_file_is_never_written_over(cli: Cli, store: Path) -> None:
+    result = call(cli, store, "export", 1, "--out", "/dev/null", "--force")
+    assert (result.code, "exists and is left as it is" in result.err) == (2, True)

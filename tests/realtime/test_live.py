@@ -102,6 +102,8 @@ def test_question_at_the_microphone_is_answered_in_the_ear(sound_card: SoundCard
     done = subprocess.run([*show, "--set", f"session.path={store}"], capture_output=True, text=True, check=True)
     kept = json.loads(done.stdout)
     assert "Eighty nine euros" in json.dumps(kept)
+    assert {stream["direction"] for stream in kept["engine"]} == {"output", "input"}
+    assert all(stream["callback"]["count"] > 0 for stream in kept["engine"])
     sound = tmp_path / "sessions-audio" / "1.wav"
     assert sound.stat().st_size > 2 * 16_000
     assert sound.parent.stat().st_mode & 0o077 == 0

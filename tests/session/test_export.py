@@ -31,12 +31,14 @@ SUMMARY = SessionSummary(
     utterances=2,
     turns=1,
     theses=2,
+    title="When do we launch?",
 )
 
 
 def session(policy: TranscriptPolicy = TranscriptPolicy.KEEP) -> SessionRecord:
     rows = [encode(event, ORIGIN_NS + at_s * S, policy) for at_s, event in conversation()]
-    return assemble(SUMMARY, {"speed": 1.35}, policy, ORIGIN_NS, rows)
+    summary = SUMMARY if policy is TranscriptPolicy.KEEP else replace(SUMMARY, title="")
+    return assemble(summary, {"speed": 1.35}, policy, ORIGIN_NS, rows, versions={"sottovoce": "1"})
 
 
 def test_markdown_shows_theses_under_their_question() -> None:
@@ -63,7 +65,16 @@ def test_markdown_shows_theses_under_their_question() -> None:
 
 def test_json_has_the_documented_shape() -> None:
     shape = json.loads(to_json(session()))
-    assert list(shape) == ["format", "session", "utterances", "turns", "speculations", "spending", "events"]
+    assert list(shape) == [
+        "format",
+        "session",
+        "utterances",
+        "turns",
+        "speculations",
+        "spending",
+        "events",
+        "engine",
+    ]
     assert shape["format"] == 1
     assert shape["session"] == {
         "id": 7,
@@ -71,9 +82,11 @@ def test_json_has_the_documented_shape() -> None:
         "started": "2024-05-01T09:30:00+00:00",
         "ended": "2024-05-01T09:31:00+00:00",
         "outcome": "finished",
+        "title": "When do we launch?",
         "notes": "talk/",
         "transcripts": "keep",
         "settings": {"speed": 1.35},
+        "versions": {"sottovoce": "1"},
         "cost": {
             "calls": 0,
             "nano_usd": 0,

@@ -13,7 +13,6 @@ import pytest
 from sottovoce.app.ledger import Ledger
 from sottovoce.app.prices import Cost as Price
 from sottovoce.app.purse import WHOLE, Work
-from sottovoce.session import database
 from sottovoce.session.export import to_json
 from sottovoce.session.records import QuestionAccepted
 from sottovoce.session.spending import Cost, Spending
@@ -22,7 +21,7 @@ from sottovoce.speech.usage import Usage
 from tests.session.samples import SECRET, conversation, heard
 
 DAY = "2026-11-21"
-CALL = Spending(DAY, "llm", "openai", "gpt-4o-mini", input_tokens=900, output_tokens=40, nano_usd=159_000)
+CALL = Spending("llm", "openai", "gpt-4o-mini", day=DAY, input_tokens=900, output_tokens=40, nano_usd=159_000)
 USAGE = Usage("llm", "openai", "gpt-4o-mini", input_tokens=900, output_tokens=40)
 SOUND = Usage("asr", "openai", "whisper-1", audio_s=2.0)
 
@@ -114,24 +113,3 @@ def test_deleted_session_leaves_its_sum_and_nothing_that_tells_of_it(store: Sess
         rows = connection.execute("SELECT session_id, generation, turn FROM spending").fetchall()
     assert rows == [(None, None, None)] * 2
     assert SECRET.encode() not in path.read_bytes()
-
-
-def test_file_of_the_version_before_is_brought_up_to_date_and_keeps_its_sessions(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as before:
-        before.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
-        database.create(path)
-        with closing(database.connect(path, 1.0)) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
-            connection.execute(
-                "INSERT INTO sessions (kind, notes, settings, transcripts, started, origin_ns) "
-                "VALUES ('live', '', '{}', 'keep', '2026-11-01T10:00:00+00:00', 0)"
-            )
-    with SessionStore(path) as store:
-        assert store.sessions()[0].cost == Cost()
-        store.spend(1, CALL)
-        store.flush()
-        assert store.session(1).summary.cost.nano_usd == 159_000
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 2

@@ -32,12 +32,15 @@ class Journal:
         When it was started, on the session's clock.
     ledger : Ledger or None
         Told which of what was spent was spent for which turn, or in vain.
+    generator : str
+        Who answers at first.
     """
 
     store: SessionStore
     session_id: int
     started_ns: int
     ledger: Ledger | None = None
+    generator: str = ""
     _theses: dict[tuple[int, int], ThesisChanged] = field(default_factory=dict)
     _turns: dict[int, int] = field(default_factory=dict)  # by generation; speculation leaves gaps in those
     _ended_last: deque[int] = field(default_factory=deque)
@@ -76,6 +79,8 @@ class Journal:
             case notices.BackendFailed(backend, message, _, retryable):
                 self._append(records.BackendFailed(backend, message, retryable))
             case notices.BackendChanged(part, backend):
+                if part == "llm":
+                    self.generator = backend
                 self._append(records.BackendChanged(part, backend))
             case notices.BudgetReached(scope, limit, stops):
                 self._append(records.BudgetReached(scope, limit, stops))
@@ -111,7 +116,7 @@ class Journal:
         if Stage.FIRST_SAMPLE in marks and Stage.LAST_SAMPLE in marks:
             stages += (StageTime("speaking", marks[Stage.FIRST_SAMPLE], marks[Stage.LAST_SAMPLE]),)
         ended = self._turns[notice.generation]
-        self._append(records.TurnEnded(ended, notice.outcome, stages))
+        self._append(records.TurnEnded(ended, notice.outcome, stages, self.generator))
         for key, thesis in list(self._theses.items()):
             # a thesis that sounds is settled by the narrator's own word, which comes after the end of a cut turn
             if key[0] == ended and thesis.status is ThesisStatus.MADE:

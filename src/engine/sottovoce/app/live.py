@@ -123,7 +123,16 @@ class LiveSession:
         screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(config))
         microphone = listen_to(config, recorder)
         ear = kept.ear(microphone)
-        observers: tuple[Observer, ...] = (Attention(microphone, player), screen, *kept.observers)
+        streams = {
+            "output": lambda: player.snapshot_state().stream,
+            "input": lambda: recorder.snapshot_state().stream,
+        }
+        observers: tuple[Observer, ...] = (
+            Attention(microphone, player),
+            screen,
+            *kept.observers,
+            *kept.engine(streams),
+        )
         pipeline = make_pipeline(
             config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier
         )

@@ -101,16 +101,13 @@ def _read(app: AppContext, session: str) -> tuple[Made, list[float], list[Step]]
 
 
 def _stored(app: AppContext, session_id: int) -> SessionRecord:
-    from sottovoce.session.store import SessionStore
+    from sottovoce.app.sessions_commands import open_store
 
-    path = app.config.session.path
-    if not path.exists():
-        raise StoreError(f"there is no session store at {path}", path=path, hint="a first session makes it")
-    with SessionStore(path, transcripts=app.config.session.transcripts) as store:
+    with open_store(app) as store:
         record = store.session(session_id)
     if not record.steps:
         raise StoreError(
-            f"nothing to replay is kept of session {session_id}", path=path, hint="an earlier version has kept it"
+            f"nothing to replay is kept of session {session_id}", path=store.path, hint="an earlier version has kept it"
         )
     return record
 

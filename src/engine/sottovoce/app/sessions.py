@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.text import Text
 
 from sottovoce.app.budget import Limits
 from sottovoce.app.context import AppContext
+from sottovoce.app.health import EngineHealth
 from sottovoce.app.inputs import KeptInput
 from sottovoce.app.journal import Journal
 from sottovoce.app.keys import Keys, controls_of
@@ -20,12 +21,17 @@ from sottovoce.app.models import fetch_missing
 from sottovoce.app.money import nano_usd
 from sottovoce.app.prices import read_prices
 from sottovoce.app.purse import Purse
+from sottovoce.app.reference import settings as all_settings
 from sottovoce.app.settings import Config
-from sottovoce.app.wiring import EAR_SAMPLERATE, Backends, open_backends
+from sottovoce.app.versions import versions_in_use
+from sottovoce.app.wiring import EAR_SAMPLERATE, Backends, first_generator, open_backends
 from sottovoce.assistant.pipeline import Pipeline
 from sottovoce.assistant.ports import AudioInput, Observer
+from sottovoce.audio.report import StreamReport
 from sottovoce.audio.wav import WavWriter
 from sottovoce.core.errors import StoreError
+from sottovoce.core.secrets import redacted
+from sottovoce.session.records import EngineMeasured
 from sottovoce.session.store import SessionStore
 
 #: How often (s) the main thread wakes while a pipeline runs, to take a Ctrl-C where the system cannot interrupt a wait.
@@ -34,8 +40,10 @@ WAKE_EVERY_S = 0.5
 #: How long (s) a session waits at its end for calls that were given up, so that what they cost is noted.
 SETTLE_S = 1.0
 
-#: Settings worth remembering with a session.
-_REMEMBERED = ("asr.backend", "asr.language", "llm.backend", "llm.max_theses", "tts.backend", "tts.voice", "tts.speed")
+#: Settings that are remembered with a session though they may be what they are by default.
+_REMEMBERED = frozenset(
+    ("asr.backend", "asr.language", "llm.backend", "llm.max_theses", "tts.backend", "tts.voice", "tts.speed")
+)
 
 
 def warn(app: AppContext, message: str, hint: str = "") -> None:
@@ -83,10 +91,24 @@ class Kept:
     purse: Purse
     observers: tuple[Observer, ...] = ()
     writer: WavWriter | None = None
+    _note: Callable[[EngineMeasured], None] | None = None
+    _healths: list[EngineHealth] = field(default_factory=list)
 
     def ear(self, source: AudioInput) -> AudioInput:
         """``source``, with its sound kept if that is wanted."""
         return source if self.writer is None else KeptInput(source, self.writer)
+
+    def engine(self, streams: Mapping[str, Callable[[], StreamReport]]) -> tuple[Observer, ...]:
+        """Observers that keep how these streams do, by their directions; none if nothing is kept."""
+        if self._note is None:
+            return ()
+        self._healths.append(EngineHealth(streams, self._note))
+        return (self._healths[-1],)
+
+    def close(self) -> None:
+        """Keep how the streams have done to the end."""
+        for health in self._healths:
+            health.note()
 
 
 @contextmanager
@@ -106,21 +128,36 @@ def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[Kept]:
     outcome = "failed"
     with store, ExitStack() as stack:
         started_ns = time.monotonic_ns()
-        session_id = store.start_session(kind, notes, {key: app.config.get(key) for key in _REMEMBERED})
+        session_id = store.start_session(kind, notes, _remembered(app), versions_in_use())
         ledger = Ledger(store, session_id)
+        journal = Journal(store, session_id, started_ns, ledger, first_generator(app.config))
         purse = Purse(prices, limits, ledger)
         writer = stack.enter_context(_audio_writer(store.audio_file(session_id))) if settings.store_audio else None
+        kept = Kept(purse, (journal,), writer, lambda event: store.append(session_id, event))
         try:
-            yield Kept(purse, (Journal(store, session_id, started_ns, ledger),), writer)
+            yield kept
             outcome = "ended"
         except KeyboardInterrupt:
             outcome = "interrupted"
             raise
         finally:
-            purse.settle(SETTLE_S)
-            store.end_session(session_id, outcome)
+            try:
+                kept.close()
+                purse.settle(SETTLE_S)
+            finally:  # a second Ctrl-C must not take the end away
+                store.end_session(session_id, outcome)
     if store.lost:
         warn(app, f"{store.lost} events of this session could not be stored", str(store.failure or ""))
+
+
+def _remembered(app: AppContext) -> dict[str, object]:
+    """Settings that were set, by whatever way, and those that every session is told by; none is a secret."""
+    values = {
+        key: app.config.get(key)
+        for key in all_settings()
+        if key in _REMEMBERED or app.loaded.provenance[key].layer != "default"
+    }
+    return {key: redacted(str(value)) if isinstance(value, str | Path) else value for key, value in values.items()}
 
 
 def limits_of(config: Config) -> Limits:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sottovoce.app.context import AppContext
+from sottovoce.app.private_file import write_private
 from sottovoce.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from sottovoce.session.records import SessionRecord, SessionSummary, TurnRecord, UtteranceRecord
+    from sottovoce.session.records import FoundSession, SessionRecord, SessionSummary, TurnRecord, UtteranceRecord
     from sottovoce.session.store import SessionStore
 
 #: What people call the formats, and what :mod:`sottovoce.session.export` does.
@@ -31,10 +31,12 @@ _PARTS = {"asr": "recognition", "llm": "theses", "tts": "speech"}
 #: A wider waterfall is no clearer.
 _MOST_COLUMNS = 110
 
+_DAY = click.DateTime(["%Y-%m-%d"])
+
 
 @click.group("sessions")
 def command() -> None:
-    """List, show, export or delete what was kept of earlier sessions.
+    """List, search, show, export or delete what was kept of earlier sessions.
 
     What is kept is set by session.store, session.transcripts and session.store_audio.
     """
@@ -42,21 +44,62 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most sessions shown.")
+@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only sessions before this one: the next page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def list_sessions(app: AppContext, limit: int, as_json: bool) -> None:
+def list_sessions(app: AppContext, limit: int, before: int | None, as_json: bool) -> None:
     """List sessions, the newest first."""
     path = app.config.session.path
     sessions: Sequence[SessionSummary] = ()
     if path.exists():  # asking must not make a database
-        with _store(app) as store:
-            sessions = store.sessions(limit)
+        with open_store(app) as store:
+            sessions = store.sessions(limit, before=before)
     if as_json:
         app.print_json([_as_json(summary) for summary in sessions])
     elif sessions:
         _show_list(app, sessions)
     else:
         app.console.print(f"no sessions are kept in {path}", markup=False, soft_wrap=True)
+
+
+@command.command("search")
+@click.argument("words", metavar="WORDS...", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Most sessions shown.")
+@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only sessions before this one: the next page.")
+@click.option("--since", type=_DAY, metavar="DAY", help="Only sessions from this day on, as 2026-11-21.")
+@click.option("--until", type=_DAY, metavar="DAY", help="Only sessions up to the end of this day.")
+@click.option("--best", is_flag=True, help="Those first that fit best, not the newest.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def search(
+    app: AppContext,
+    words: tuple[str, ...],
+    limit: int,
+    before: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    best: bool,
+    as_json: bool,
+) -> None:
+    """Find sessions by what was said and answered in them, the newest first.
+
+    All WORDS have to occur in one utterance or thesis, whatever their endings, in English and Russian; what stands in
+    "quotes" has to occur as it stands there.
+    """
+    path = app.config.session.path
+    found: Sequence[FoundSession] = ()
+    if path.exists():
+        with open_store(app) as store:
+            last = None if until is None else datetime.combine(until, time.max)
+            query = " ".join(words)
+            found = store.search(query, limit, before=before, since=since, until=last, best_first=best)
+    if as_json:
+        app.print_json([_found_json(session) for session in found])
+    elif found:
+        for session in found:
+            _show_found(app, session)
+    else:
+        app.console.print(f"nothing of the kind is kept in {path}", markup=False, soft_wrap=True)
 
 
 @command.command("show")
@@ -73,7 +116,7 @@ def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, for
     A waterfall begins at the true end of the question. What lies before the green line put off the first sound, unless
     something beside it took longer.
     """
-    with _store(app) as store:
+    with open_store(app) as store:
         record = store.session(session_id)
     if svg is not None:
         _write_waterfalls(app, record, svg, overwrite=force)
@@ -87,20 +130,23 @@ def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, for
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write here, not to stdout."
 )
+@click.option("--redact", is_flag=True, help="Leave all words out, and names of notes, files and devices.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_obj
-def export(app: AppContext, session_id: int, kind: str | None, out: Path | None, force: bool) -> None:
+def export(app: AppContext, session_id: int, kind: str | None, out: Path | None, force: bool, redact: bool) -> None:
     """Write a session as Markdown, JSON or subtitles, or what was decided in it, without words, for `sottovoce replay`.
 
     The file is readable by you alone.
     """
     from sottovoce.session.export import FORMATS
+    from sottovoce.session.redaction import redacted
 
     if kind is None:
         suffix = out.suffix.lower().removeprefix(".") if out is not None else ""
         kind = suffix if suffix in _FORMATS else "md"
-    with _store(app) as store:
-        text = FORMATS[_FORMATS[kind]](store.session(session_id))
+    with open_store(app) as store:
+        record = store.session(session_id)
+    text = FORMATS[_FORMATS[kind]](redacted(record) if redact else record)
     if not text:
         raise ConfigError(
             f"nothing to write as {kind} is kept of session {session_id}", key="--format", hint="say --format json"
@@ -110,7 +156,7 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
     elif out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        _write_private(out, text, overwrite=force)
+        write_private(out, text, overwrite=force)
         app.err.print(f"wrote {out}", markup=False, soft_wrap=True)
 
 
@@ -121,7 +167,7 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
 def delete(app: AppContext, session_ids: tuple[int, ...], yes: bool) -> None:
     """Delete sessions for good: nothing of them is left in the database, and their sound is deleted too."""
     wanted = list(dict.fromkeys(session_ids))
-    with _store(app) as store:
+    with open_store(app) as store:
         for session_id in wanted:
             store.session(session_id)  # all or nothing: an unknown one ends it here
         if not yes:
@@ -132,7 +178,8 @@ def delete(app: AppContext, session_ids: tuple[int, ...], yes: bool) -> None:
 
 
 @contextmanager
-def _store(app: AppContext) -> Iterator[SessionStore]:
+def open_store(app: AppContext) -> Iterator[SessionStore]:
+    """The store of earlier sessions; StoreError if there is none."""
     from sottovoce.session.store import SessionStore
 
     path = app.config.session.path
@@ -142,25 +189,23 @@ def _store(app: AppContext) -> Iterator[SessionStore]:
         yield store
 
 
+def session_of(store: SessionStore, name: str) -> int:
+    """The id of a session by what a person calls it: its number, or "last"."""
+    if name.isascii() and name.isdecimal() and int(name) > 0:
+        return int(name)
+    if name != "last":
+        raise click.UsageError(f"{name!r} is no session: give its number, or last; `sottovoce sessions list` has them")
+    newest = store.sessions(limit=1)
+    if not newest:
+        raise StoreError(f"no session is kept in {store.path}", path=store.path, hint="a first session makes one")
+    return newest[0].id
+
+
 def _confirm(session_ids: Sequence[int]) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; say --yes")
     named = ", ".join(map(str, session_ids))
     click.confirm(f"Delete session{'s' if len(session_ids) > 1 else ''} {named} for good?", abort=True)
-
-
-def _write_private(file: Path, text: str, *, overwrite: bool) -> None:
-    """Write a file that nobody else may read, from its first byte on."""
-    try:
-        if overwrite:
-            file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as opened:
-            opened.write(text)
-    except FileExistsError as error:
-        raise ConfigError(f"{file} exists and is left as it is", key="--out", hint="say --force") from error
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}", key="--out") from error
 
 
 def _show_list(app: AppContext, sessions: Sequence[SessionSummary]) -> None:
@@ -184,6 +229,36 @@ def _show_list(app: AppContext, sessions: Sequence[SessionSummary]) -> None:
     app.console.print(table)
 
 
+def _show_found(app: AppContext, found: FoundSession) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    summary = found.summary
+    more = f", {found.count} places" if found.count > len(found.hits) else ""
+    head = Text.assemble((f"{summary.id:>4}  {_local(summary.started)}", "bold"), (f"  {summary.kind}{more}", "dim"))
+    app.console.print(head.append(f"  {summary.title}" if summary.title else ""), soft_wrap=True)
+    for hit in found.hits:
+        line = Text(f"{_clock(hit.at_s)}  {'thesis: ' if hit.kind == 'thesis' else ''}", "dim")
+        for piece, is_match in hit.parts:
+            line.append(piece.replace("\n", " "), "bold yellow" if is_match else "")
+        app.console.print(Padding(line, (0, 0, 0, 6), expand=False))
+
+
+def _found_json(found: FoundSession) -> dict[str, object]:
+    hits = [
+        {
+            "kind": hit.kind.value,
+            "turn": hit.turn,
+            "number": hit.number,
+            "at_s": hit.at_s,
+            "text": hit.text,
+            "matches": [piece for piece, is_match in hit.parts if is_match],
+        }
+        for hit in found.hits
+    ]
+    return {**_as_json(found.summary), "hits": hits, "count": found.count}
+
+
 def _write_waterfalls(app: AppContext, record: SessionRecord, file: Path, *, overwrite: bool) -> None:
     from sottovoce.app.timeline import svg, waterfall
 
@@ -195,7 +270,7 @@ def _write_waterfalls(app: AppContext, record: SessionRecord, file: Path, *, ove
             key="--svg",
             hint="`sottovoce sessions list` shows which ones have answers",
         )
-    _write_private(file, svg(pictures, f"session {summary.id}, {_local(summary.started)}"), overwrite=overwrite)
+    write_private(file, svg(pictures, f"session {summary.id}, {_local(summary.started)}"), overwrite=overwrite)
     app.err.print(f"wrote {file}", markup=False, soft_wrap=True)
 
 
@@ -309,6 +384,7 @@ def _as_json(summary: SessionSummary) -> dict[str, object]:
         "ended": None if summary.ended is None else summary.ended.isoformat(),
         "length_s": summary.length_s,
         "outcome": summary.outcome,
+        "title": summary.title,
         "notes": summary.notes,
         "utterances": summary.utterances,
         "turns": summary.turns,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -120,36 +122,52 @@ def _place(at_ms: float, picture: Waterfall, scale: float, width: int) -> int:
     return min(width, max(0, round((at_ms - picture.first_ms) * scale)))
 
 
-_ROW, _LABEL, _WIDE, _RIGHT, _HEAD = 22, 110, 620, 80, 44
+_ROW, _LABEL, _WIDE, _RIGHT, _HEAD, _HEAD_INLINE = 22, 110, 620, 80, 44, 24
 
-_STYLE = """text{font:13px system-ui,sans-serif;fill:#1b1b1b}.dim{fill:#5c5c5c}.grid{stroke:#d8d8d8}.stage{fill:#2f7f93}
-.thesis{fill:#3d8b40}.total{stroke:#3d8b40;stroke-width:2}.page{fill:#fff}
-@media(prefers-color-scheme:dark){text{fill:#ececec}.dim{fill:#a8a8a8}.grid{stroke:#3a3a3a}.stage{fill:#56b4c9}
-.thesis{fill:#6cc070}.total{stroke:#6cc070}.page{fill:#161616}}"""
+#: The looks of a drawing, light and dark.
+SVG_STYLE = """.waterfall text{font:13px system-ui,sans-serif;fill:#1b1b1b}.waterfall .dim{fill:#5c5c5c}
+.waterfall .grid{stroke:#d8d8d8}.waterfall .stage{fill:#2f7f93}.waterfall .thesis{fill:#3d8b40}
+.waterfall .total{stroke:#3d8b40;stroke-width:2}.waterfall .page{fill:#fff}
+@media screen and (prefers-color-scheme:dark){.waterfall text{fill:#ececec}.waterfall .dim{fill:#a8a8a8}
+.waterfall .grid{stroke:#3a3a3a}.waterfall .stage{fill:#56b4c9}.waterfall .thesis{fill:#6cc070}
+.waterfall .total{stroke:#6cc070}.waterfall .page{fill:#161616}}"""
+
+#: Longer questions are cut in a picture.
+_MOST_CHARS = 95
+# What XML cannot hold.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def svg(pictures: Sequence[Waterfall], title: str) -> str:
-    """A drawing of one turn below the other; needs nothing else, and follows the reader's light or dark theme."""
+def svg(pictures: Sequence[Waterfall], title: str, *, inline: bool = False) -> str:
+    """A drawing of one turn below the other; needs nothing else, and follows the reader's light or dark theme.
+
+    ``inline`` is for a page that has :data:`SVG_STYLE` among its styles, a background, and the questions in its text.
+    """
     parts: list[str] = []
     top = 0
     for picture in pictures:
-        parts += _svg_turn(picture, top)
-        top += _HEAD + _ROW * len(picture.bars) + 34
+        if not inline:
+            asked = shorten(_CONTROLS.sub(" ", picture.question), _MOST_CHARS, placeholder="…")
+            parts.append(f'<text x="12" y="{top + 22}" font-weight="bold">{picture.turn}. {escape(asked)}</text>')
+        above = _HEAD_INLINE if inline else _HEAD
+        parts += _svg_turn(picture, top + above)
+        top += above + _ROW * len(picture.bars) + 34
     width = _LABEL + _WIDE + _RIGHT
     size = f'viewBox="0 0 {width} {top}" width="{width}" height="{top}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="waterfall" {size} role="img">'
     page = f'<rect class="page" width="{width}" height="{top}"/>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{_STYLE}</style>", page, *parts, "</svg>", ""])
+    own = [] if inline else [f"<style>{SVG_STYLE}</style>", page]
+    return "\n".join([head, f"<title>{escape(title)}</title>", *own, *parts, "</svg>", ""])
 
 
-def _svg_turn(picture: Waterfall, top: int) -> list[str]:
+def _svg_turn(picture: Waterfall, first: int) -> list[str]:
     scale = _WIDE / (picture.last_ms - picture.first_ms)
 
     def x(at_ms: float) -> float:
         return _LABEL + min(max(0.0, (at_ms - picture.first_ms) * scale), float(_WIDE))
 
-    first, last = top + _HEAD, top + _HEAD + _ROW * len(picture.bars)
-    parts = [f'<text x="12" y="{top + 22}" font-weight="bold">{picture.turn}. {escape(picture.question)}</text>']
+    last = first + _ROW * len(picture.bars)
+    parts: list[str] = []
     for tick_ms in _ticks(picture):
         at = x(tick_ms)
         parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{first - 6}" y2="{last}"/>')

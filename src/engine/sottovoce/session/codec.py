@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from sottovoce.session.records import (
@@ -12,6 +12,8 @@ from sottovoce.session.records import (
     BackendFailed,
     BudgetReached,
     DeviceChanged,
+    Durations,
+    EngineMeasured,
     Event,
     EventRecord,
     MachineMade,
@@ -24,6 +26,7 @@ from sottovoce.session.records import (
     Speculated,
     StageTime,
     StepRecord,
+    StreamHealth,
     ThesisChanged,
     ThesisRecord,
     ThesisStatus,
@@ -48,6 +51,7 @@ KINDS: Mapping[type[Any], str] = {
     BackendChanged: "backend-changed",
     BudgetReached: "budget",
     DeviceChanged: "device",
+    EngineMeasured: "engine",
     MachineMade: "machine",
     MachineStep: "decision",
 }
@@ -85,6 +89,7 @@ class _Turn:
     theses: dict[int, ThesisRecord] = field(default_factory=dict)
     stages: tuple[StageTime, ...] = ()
     outcome: str | None = None
+    backend: str = ""
 
 
 def assemble(
@@ -94,6 +99,7 @@ def assemble(
     origin_ns: int,
     rows: Iterable[Row],
     spending: tuple[Spending, ...] = (),
+    versions: Mapping[str, str] | None = None,
 ) -> SessionRecord:
     """Fold the rows of a session, in the order in which they were appended, into its record.
 
@@ -106,6 +112,7 @@ def assemble(
     others: list[EventRecord] = []
     speculations: list[Speculated] = []
     steps: list[StepRecord] = []
+    engine: tuple[StreamHealth, ...] = ()
     for row in rows:
         body: dict[str, Any] = json.loads(row.body)
         if row.kind == KINDS[UtteranceHeard]:
@@ -120,6 +127,8 @@ def assemble(
             steps.append(StepRecord((row.at_ns - origin_ns) / 1e9, body["settings"]))
         elif row.kind == KINDS[MachineStep]:
             steps.append(StepRecord((row.at_ns - origin_ns) / 1e9, body["event"], tuple(body["decided"])))
+        elif row.kind == KINDS[EngineMeasured]:
+            engine = tuple(_stream(stream) for stream in body["streams"])
         else:
             others.append(EventRecord((row.at_ns - origin_ns) / 1e9, row.kind, body))
     heard = tuple(_with_reason(utterance, ignored) for _, utterance in sorted(utterances.items()))
@@ -133,7 +142,16 @@ def assemble(
         speculations=tuple(speculations),
         steps=tuple(steps),
         spending=spending,
+        engine=engine,
+        versions=versions or {},
     )
+
+
+def _stream(body: Mapping[str, Any]) -> StreamHealth:
+    known: dict[str, Any] = {each.name: body[each.name] for each in fields(StreamHealth) if each.name in body}
+    for name in ("callback", "interval", "resampling"):
+        known[name] = Durations(**known.get(name, {}))
+    return StreamHealth(**known)
 
 
 def _words(body: Mapping[str, Any], name: str) -> Words:
@@ -173,6 +191,7 @@ def _gather(turn: _Turn, kind: str, body: Mapping[str, Any], origin_ns: int) -> 
         )
     else:
         turn.outcome = body["outcome"]
+        turn.backend = body.get("backend", "")
         turn.stages = tuple(
             StageTime(stage["name"], stage["start_ns"] - origin_ns, stage["end_ns"] - origin_ns)
             for stage in body["stages"]
@@ -196,4 +215,5 @@ def _turn(
         stages=turn.stages,
         outcome=turn.outcome,
         cost=cost_of(call for call in spending if call.turn == number),
+        backend=turn.backend,
     )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sottovoce.core.errors import StoreError
-from sottovoce.session.spending import TABLE
+from sottovoce.session import search, spending
 
 #: How long a reader or a deletion waits for another program's lock, in seconds.
 PATIENCE_S = 2.0
 
 #: ``PRAGMA application_id``: tells our files from other programs' SQLite databases ("sotv").
 APPLICATION_ID = 0x736F7476
+
+#: The module of SQLite that searches.
+_SEARCH = "fts5"
 
 #: One script a schema version, oldest first; ``PRAGMA user_version`` counts those that a file has had.
 MIGRATIONS: tuple[str, ...] = (
@@ -40,7 +44,12 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX events_of_session ON events (session_id, id);
     """,
-    TABLE,
+    spending.TABLE,
+    f"""
+    ALTER TABLE sessions ADD COLUMN versions TEXT NOT NULL DEFAULT '{{}}';
+    CREATE INDEX events_of_kind ON events (session_id, kind);
+    {search.SCHEMA}
+    """,
 )
 
 
@@ -109,26 +118,83 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
             path=path,
             hint="a newer sottovoce has written it: update this one, or name another file",
         )
+    if not connection.execute("SELECT count(*) FROM pragma_module_list WHERE name = ?", (_SEARCH,)).fetchone()[0]:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version}, which this Python uses, has no full-text search ({_SEARCH})",
+            path=path,
+            hint="use a Python whose SQLite has it, as nearly all have, or set session.store = false",
+        )
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
     if version < len(MIGRATIONS):
-        _migrate(connection)
+        _migrate(connection, path)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date in one transaction; what was there before is kept in a copy beside it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for script in MIGRATIONS[_version(connection) :]:  # read again: another process may have been faster
-            for statement in script.split(";"):
+        version = _version(connection)  # read again: another process may have been faster
+        if 0 < version < len(MIGRATIONS):
+            _check(connection, path)
+            _copy(path, backup_file(path, version))
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
-    except sqlite3.Error:
+    except (sqlite3.Error, StoreError):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script; a trigger is one, with the semicolons in it."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """A damaged file is left as it is: changing it would make it worse."""
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise damaged(path)
+
+
+def backup_file(path: Path, version: int) -> Path:
+    """Where the database is kept as it was before its schema was brought up from ``version``."""
+    return path.with_name(f"{path.name}.schema-{version}")
+
+
+def backups(path: Path) -> list[Path]:
+    """Copies that were made of the database, whole or not, for the versions of sottovoce that wrote them."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.schema-*"))
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Copy the database; ``target`` is there whole or not at all."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        _make_private_file(part)
+        try:
+            with closing(_open(path, PATIENCE_S)) as source, closing(sqlite3.connect(part)) as copy:
+                source.backup(copy)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path} has an older schema, and cannot be copied before that is changed: {error.strerror or error}",
+            path=path,
+            hint=_OTHER_FILE,
+        ) from error
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -147,6 +213,12 @@ _REASONS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_CORRUPT: ("it is damaged", "move it away and a new one is made; `sqlite3 FILE .recover` may help"),
     sqlite3.SQLITE_IOERR: ("the disk reports an error", "check the disk and its free space, or name another file"),
 }
+
+
+def damaged(path: Path) -> StoreError:
+    """The StoreError of a file that holds what nobody has written."""
+    reason, hint = _REASONS[sqlite3.SQLITE_CORRUPT]
+    return StoreError(f"session store {path}: {reason}", path=path, hint=hint)
 
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:

@@ -28,9 +28,9 @@ def to_json(record: SessionRecord) -> str:
     """The session as JSON.
 
     One object: ``format`` (this version), ``session`` (``id``, ``kind``, ``started``, ``ended``, ``outcome``,
-    ``notes``, ``transcripts``, ``settings``), ``utterances``, ``turns``, ``speculations``, ``spending`` and
-    ``events``. Fields are those of :mod:`sottovoce.session.records` and :mod:`sottovoce.session.spending`; a text that
-    was not kept is ``null``, beside its ``length`` if that was kept.
+    ``title``, ``notes``, ``transcripts``, ``settings``, ``versions``, ``cost``), ``utterances``, ``turns``,
+    ``speculations``, ``spending``, ``events`` and ``engine``. Fields are those of :mod:`sottovoce.session.records` and
+    :mod:`sottovoce.session.spending`; a text that was not kept is ``null``, beside its ``length`` if that was kept.
     Times of day are ISO 8601 in UTC, everything else is seconds since the session began (``_s``) or a length in
     milliseconds (``_ms``). Later versions may add fields.
     """
@@ -43,9 +43,11 @@ def to_json(record: SessionRecord) -> str:
             "started": summary.started.isoformat(),
             "ended": None if summary.ended is None else summary.ended.isoformat(),
             "outcome": summary.outcome,
+            "title": summary.title,
             "notes": summary.notes,
             "transcripts": record.transcripts.value,
             "settings": record.settings,
+            "versions": record.versions,
             "cost": asdict(summary.cost),
         },
         "utterances": [_utterance_json(utterance) for utterance in record.utterances],
@@ -53,6 +55,7 @@ def to_json(record: SessionRecord) -> str:
         "speculations": [asdict(speculated) for speculated in record.speculations],
         "spending": [asdict(call) for call in record.spending],
         "events": [{"at_s": event.at_s, "kind": event.kind, "detail": event.detail} for event in record.events],
+        "engine": [asdict(stream) for stream in record.engine],
     }
     return json.dumps(shape, ensure_ascii=False, indent=2) + "\n"
 
@@ -215,6 +218,7 @@ def _turn_json(turn: TurnRecord) -> dict[str, Any]:
         "at_s": turn.at_s,
         "question": _words_json(turn.question),
         "outcome": turn.outcome,
+        "backend": turn.backend,
         "cost": asdict(turn.cost),
         "theses": [_thesis_json(thesis) for thesis in turn.theses],
         "stages": [

@@ -135,11 +135,12 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """A turn is over, with the times of its stages."""
+    """A turn is over, with the times of its stages, and the generator that answered."""
 
     turn: int
     outcome: str
     stages: tuple[StageTime, ...] = ()
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,71 @@ class DeviceChanged:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Percentiles of a duration, in microseconds; 0 where there are none."""
+
+    count: int = 0
+    p50_us: float = 0.0
+    p95_us: float = 0.0
+    p99_us: float = 0.0
+    max_us: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """How a stream of the audio engine has done.
+
+    Attributes
+    ----------
+    direction, device, state : str
+        "output" or "input", what it was last open on, and how it was then.
+    bluetooth : bool
+        Whether the name of the device says that it is Bluetooth.
+    way, priority : str
+        How the sound system was entered, and how the thread of the callback is scheduled.
+    samplerate, channels, blocksize : int
+        Hz, and frames of a block.
+    latency_ms, asked_latency_ms : float
+        What the sound system says, and what it was asked for.
+    latency_grown : int
+        How often more was asked for, since blocks came too late.
+    recreates, longest_recreate_ms, recreate_reason
+        How often it was opened again, how long that took at most, and why it was the last time.
+    counters : mapping of str to int
+        What all its callbacks have counted: underruns, late blocks, and so on.
+    callback, interval, resampling : Durations
+        Of the last stream that had any.
+    """
+
+    direction: str
+    device: str
+    state: str
+    bluetooth: bool = False
+    way: str = ""
+    priority: str = ""
+    samplerate: int = 0
+    channels: int = 0
+    blocksize: int = 0
+    latency_ms: float = 0.0
+    asked_latency_ms: float = 0.0
+    latency_grown: int = 0
+    recreates: int = 0
+    longest_recreate_ms: float = 0.0
+    recreate_reason: str = ""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    callback: Durations = field(default_factory=Durations)
+    interval: Durations = field(default_factory=Durations)
+    resampling: Durations = field(default_factory=Durations)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMeasured:
+    """How the streams have done so far; a later one takes the place of an earlier one."""
+
+    streams: tuple[StreamHealth, ...]
+
+
 Event: TypeAlias = (
     UtteranceHeard
     | QuestionAccepted
@@ -223,6 +289,7 @@ Event: TypeAlias = (
     | MachineMade
     | MachineStep
     | DeviceChanged
+    | EngineMeasured
 )
 
 
@@ -277,7 +344,11 @@ class ThesisRecord:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """A question and its answer; ``outcome`` is None for a turn that did not end, ``cost`` that of the calls for it."""
+    """A question and its answer.
+
+    ``outcome`` is None for a turn that did not end, ``cost`` that of the calls for it, ``backend`` the generator that
+    answered, empty if that was not noted.
+    """
 
     number: int
     utterance: int | None
@@ -287,6 +358,7 @@ class TurnRecord:
     stages: tuple[StageTime, ...]
     outcome: str | None
     cost: Cost = field(default_factory=Cost)
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +399,8 @@ class SessionSummary:
         How many it has.
     cost : Cost
         What its calls of services cost.
+    title : str
+        Its first question, else what was said first; empty if that was not kept.
     """
 
     id: int
@@ -339,6 +413,7 @@ class SessionSummary:
     turns: int
     theses: int
     cost: Cost = field(default_factory=Cost)
+    title: str = ""
 
     @property
     def length_s(self) -> float | None:
@@ -359,3 +434,61 @@ class SessionRecord:
     speculations: tuple[Speculated, ...] = field(default_factory=tuple)
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
     spending: tuple[Spending, ...] = field(default_factory=tuple)
+    engine: tuple[StreamHealth, ...] = field(default_factory=tuple)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class HitKind(StrEnum):
+    """What a search has found."""
+
+    UTTERANCE = "utterance"
+    THESIS = "thesis"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A passage that a search has found.
+
+    Attributes
+    ----------
+    kind : HitKind
+        Whether it was said or answered.
+    turn : int or None
+        The turn of a thesis; None for an utterance.
+    number : int
+        Of the utterance in its session, or of the thesis in its turn.
+    at_s : float
+        Where it lies, in seconds: of an utterance in what was heard, of a thesis since the session began.
+    parts : tuple of (str, bool)
+        The passage in pieces, each with whether it is what was looked for.
+    """
+
+    kind: HitKind
+    turn: int | None
+    number: int
+    at_s: float
+    parts: tuple[tuple[str, bool], ...]
+
+    @property
+    def text(self) -> str:
+        """The passage."""
+        return "".join(piece for piece, _ in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A session in which a search has found something.
+
+    Attributes
+    ----------
+    summary : SessionSummary
+        The session.
+    hits : tuple of SearchHit
+        What fits best, the best first.
+    count : int
+        How many texts fit, those beyond ``hits`` among them.
+    """
+
+    summary: SessionSummary
+    hits: tuple[SearchHit, ...]
+    count: int

@@ -22,9 +22,9 @@ from sottovoce.core.errors import StoreError
 from sottovoce.core.log import RateLimiter, get_logger, log_event
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
-from sottovoce.session import database, spending
+from sottovoce.session import database, search, spending
 from sottovoce.session.codec import Row, assemble, encode
-from sottovoce.session.records import Event, SessionRecord, SessionSummary, TranscriptPolicy
+from sottovoce.session.records import Event, FoundSession, SessionRecord, SessionSummary, TranscriptPolicy
 from sottovoce.session.spending import Cost, DaysCost, Spending
 
 _log = get_logger("session")
@@ -42,8 +42,8 @@ RETRY_S = 0.5
 CLOSE_S = 2.0
 
 _START = (
-    "INSERT INTO sessions (kind, notes, settings, transcripts, started, origin_ns) VALUES (?, ?, ?, ?, ?, ?) "
-    "RETURNING id"
+    "INSERT INTO sessions (kind, notes, settings, transcripts, started, origin_ns, versions) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _APPEND = (
     "INSERT INTO events (session_id, at_ns, kind, body) SELECT ?, ?, ?, ? "
@@ -56,7 +56,14 @@ SELECT id, kind, started, ended, outcome, notes,
        (SELECT count(DISTINCT json_extract(body, '$.turn')) FROM events
          WHERE session_id = sessions.id AND kind IN ('question', 'thesis', 'turn-ended')),
        (SELECT count(DISTINCT json_extract(body, '$.turn') || '/' || json_extract(body, '$.number')) FROM events
-         WHERE session_id = sessions.id AND kind = 'thesis')
+         WHERE session_id = sessions.id AND kind = 'thesis'),
+       coalesce(
+         (SELECT text FROM texts WHERE session_id = sessions.id AND kind = 'utterance' AND turn = 0 AND number =
+           (SELECT json_extract(body, '$.utterance') FROM events
+             WHERE session_id = sessions.id AND kind = 'question' ORDER BY id LIMIT 1)),
+         (SELECT text FROM texts WHERE session_id = sessions.id AND kind = 'utterance' AND turn = 0
+           ORDER BY number LIMIT 1),
+         '')
   FROM sessions
 """
 
@@ -118,7 +125,13 @@ class SessionStore:
         self._threads = ThreadGroup(self._crashed)
         self._threads.start("store", lambda: self._run(connection))
 
-    def start_session(self, kind: str, notes: str = "", settings: Mapping[str, object] | None = None) -> int:
+    def start_session(
+        self,
+        kind: str,
+        notes: str = "",
+        settings: Mapping[str, object] | None = None,
+        versions: Mapping[str, str] | None = None,
+    ) -> int:
         """Begin a session and return its id.
 
         Parameters
@@ -129,16 +142,18 @@ class SessionStore:
             The notes it answers from.
         settings : mapping
             Settings worth remembering, as JSON can hold them; no keys or other secrets.
+        versions : mapping
+            Versions of what runs it, by name.
 
         Raises
         ------
         StoreError
             It cannot be written now.
         """
-        values = (kind, notes, json.dumps(settings or {}, ensure_ascii=False, default=str), self.transcripts.value)
+        kept = json.dumps(settings or {}, ensure_ascii=False, default=str)
+        values = (kind, notes, kept, self.transcripts.value, _now(), self._clock.now_ns(), json.dumps(versions or {}))
         with self._using() as connection:
-            row = connection.execute(_START, (*values, _now(), self._clock.now_ns())).fetchone()
-        return int(row[0])
+            return int(connection.execute(_START, values).lastrowid or 0)
 
     def append(self, session_id: int, event: Event, at_ns: int | None = None) -> None:
         """Append ``event``, which happened at ``at_ns`` (nanoseconds on the store's clock) or now; never waits."""
@@ -171,11 +186,71 @@ class SessionStore:
             wanted = self._accepted
             return self._state.wait_for(lambda: self._settled >= wanted, timeout_s)
 
-    def sessions(self, limit: int = 50) -> tuple[SessionSummary, ...]:
-        """The last ``limit`` sessions, newest first."""
+    def sessions(
+        self,
+        limit: int = 50,
+        *,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[SessionSummary, ...]:
+        """The last ``limit`` sessions, newest first.
+
+        Parameters
+        ----------
+        limit : int
+            Most sessions given.
+        before : int, optional
+            Only those with a smaller id: the last one of a page gives the next page.
+        since, until : datetime, optional
+            Only those that began at ``since`` or later, and before ``until``.
+        """
+        condition, values = search.condition_of(before, since, until)
         with self._using() as connection:
-            rows = connection.execute(f"{_SUMMARY} ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+            chosen = f"{_SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ?"
+            rows = connection.execute(chosen, (*values, limit)).fetchall()
             return tuple(_summary(row, _cost(connection, row[0])) for row in rows)
+
+    def search(
+        self,
+        query: str,
+        limit: int = 20,
+        *,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        best_first: bool = False,
+        most_hits: int = 3,
+    ) -> tuple[FoundSession, ...]:
+        """Sessions in which every word of ``query`` occurs in one text, said or answered; newest first.
+
+        Parameters
+        ----------
+        query : str
+            Any text: see :func:`sottovoce.session.search.expression`. One without words finds nothing.
+        limit, before, since, until
+            As of :meth:`sessions`.
+        best_first : bool
+            Those first that fit best (BM25).
+        most_hits : int
+            Most passages given of a session.
+        """
+        wanted = search.expression(query)
+        if not wanted:
+            return ()
+        condition, values = search.condition_of(before, since, until)
+        with self._using() as connection:
+            connection.execute("BEGIN")  # one snapshot: between two reads, a session may be deleted
+            fitting = search.fitting(connection, wanted, condition, values)
+            order = sorted(fitting, key=lambda each: (fitting[each][0][0] if best_first else 0.0, -each))
+            found = []
+            for session_id in order[:limit]:
+                row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
+                hits = (search.hit(connection, wanted, text) for _, text in fitting[session_id][:most_hits])
+                summary = _summary(row, _cost(connection, session_id))
+                found.append(FoundSession(summary, tuple(hits), len(fitting[session_id])))
+            connection.execute("COMMIT")
+        return tuple(found)
 
     def session(self, session_id: int) -> SessionRecord:
         """One whole session as it is stored by now.
@@ -187,11 +262,13 @@ class SessionStore:
         """
         with self._using() as connection:
             connection.execute("BEGIN")  # one snapshot for the three reads
-            row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
+            row = None
+            if session_id <= search.MOST_ID:
+                row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
             if row is None:
                 raise self._unknown(session_id)
-            settings, transcripts, origin_ns = connection.execute(
-                "SELECT settings, transcripts, origin_ns FROM sessions WHERE id = ?", (session_id,)
+            settings, transcripts, origin_ns, versions = connection.execute(
+                "SELECT settings, transcripts, origin_ns, versions FROM sessions WHERE id = ?", (session_id,)
             ).fetchone()
             events = connection.execute(
                 "SELECT at_ns, kind, body FROM events WHERE session_id = ? ORDER BY id", (session_id,)
@@ -200,8 +277,11 @@ class SessionStore:
             calls = tuple(spending.from_row(call) for call in connection.execute(spending.OF_SESSION, (session_id,)))
             cost = _cost(connection, session_id)
             connection.execute("COMMIT")
-        summary = _summary(row, cost)
-        return assemble(summary, json.loads(settings), TranscriptPolicy(transcripts), origin_ns, rows, calls)
+        summary, kept = _summary(row, cost), TranscriptPolicy(transcripts)
+        try:
+            return assemble(summary, json.loads(settings), kept, origin_ns, rows, calls, json.loads(versions))
+        except (ValueError, LookupError, TypeError) as error:  # an event that says what it cannot say
+            raise database.damaged(self.path) from error
 
     def spent_besides(self, day: str, session_id: int | None) -> int:
         """What was spent on a day in other sessions than this one, in billionths of a US dollar."""
@@ -220,25 +300,32 @@ class SessionStore:
     def delete(self, session_id: int) -> None:
         """Delete a session so that nothing of it is left in the files: rows are overwritten, the log is emptied.
 
-        Its sound goes with it; whether the disk keeps traces of a deleted file is the disk's affair. What it cost stays
-        in the sums of its day, with nothing that tells of the session.
+        Its sound goes with it, and so do copies of the database that were made before its schema was changed: they hold
+        it, too. Whether the disk keeps traces of a deleted file is the disk's affair. What it cost stays in the sums of
+        its day, with nothing that tells of the session.
 
         Raises
         ------
         StoreError
             There is none of that id, or another program keeps the files from being cleaned.
         """
+        if session_id > search.MOST_ID:
+            raise self._unknown(session_id)
         self.flush()
         audio = self.audio_file(session_id)
-        for file in (audio, audio.with_name(audio.name + ".part")):
-            try:
-                file.unlink(missing_ok=True)
-            except OSError as error:
-                raise StoreError(f"{file} cannot be deleted: {error.strerror}", path=file) from error
+        files = (audio, audio.with_name(audio.name + ".part"), *database.backups(self.path))
         with self._using() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             connection.execute(spending.FORGET, (session_id,))
             if connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount == 0:
                 raise self._unknown(session_id)
+            connection.execute(search.FORGET)
+            for file in files:  # before it is settled: who cannot delete all of it has deleted nothing
+                try:
+                    file.unlink(missing_ok=True)
+                except OSError as error:
+                    raise StoreError(f"{file} cannot be deleted: {error.strerror}", path=file) from error
+            connection.execute("COMMIT")
             connection.executescript("PRAGMA incremental_vacuum")  # execute() would free one page of them
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -368,15 +455,15 @@ class SessionStore:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return search.moment(datetime.now(UTC))
 
 
 def _cost(connection: sqlite3.Connection, session_id: int) -> Cost:
     return Cost(*connection.execute(spending.SUM_OF_SESSION, (session_id,)).fetchone())
 
 
-def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, int], cost: Cost) -> SessionSummary:
-    session_id, kind, started, ended, outcome, notes, utterances, turns, theses = row
+def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, int, str], cost: Cost) -> SessionSummary:
+    session_id, kind, started, ended, outcome, notes, utterances, turns, theses, title = row
     return SessionSummary(
         id=session_id,
         kind=kind,
@@ -388,4 +475,5 @@ def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, in
         turns=turns,
         theses=theses,
         cost=cost,
+        title=title,
     )
