@@ -90,6 +90,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "microphone": lambda name: _device(name, config, "input"),
         "voice detector": lambda name: _vad(name, config),
         "own voice": lambda name: _own_voice(name, config),
+        "echo": lambda name: _echo(name, config),
         "recogniser": lambda name: _backends(name, config, "asr", _recognizer),
         "generator": lambda name: _backends(name, config, "llm", _generator),
         "synthesiser": lambda name: _backends(name, config, "tts", _synthesizer),
@@ -242,6 +243,25 @@ def _own_voice(name: str, config: Config) -> Check:
     return Check(
         name, "ok", f"{speaker.profile!r} of {profile.updated:%Y-%m-%d}, {profile.speech_s:.0f} s, {speaker.backend}"
     )
+
+
+def _echo(name: str, config: Config) -> Check:
+    from sottovoce.speech.registry import describe, open_canceller
+
+    audio = config.audio
+    if audio.echo_cancellation == "off":
+        return Check(name, "ok", "left as it is (audio.echo_cancellation): for earpieces")
+    info = describe("aec", audio.echo_canceller)
+    if info.missing:
+        lacks = f"{info.name} needs {', '.join(info.missing)}"
+        if audio.echo_cancellation == "on":
+            return Check(name, "warning", f"{lacks}; `live` needs it as it is set", _mend_extra(info.extra))
+        return Check(
+            name, "ok", f"{lacks}, of use only where a microphone hears a loudspeaker: {_mend_extra(info.extra)}"
+        )
+    with closing(open_canceller(info.name)):
+        used = "always" if audio.echo_cancellation == "on" else "used where what this machine plays is listened to"
+        return Check(name, "ok", f"{info.name}, {used}")
 
 
 def _recognizer(name: str, config: Config, backend: str) -> Check:

@@ -21,6 +21,7 @@ from sottovoce.core.types import Mono
 from sottovoce.core.units import s_to_frames
 from sottovoce.speech.conditioner import AutomaticGain, HighPass
 from sottovoce.speech.microphone import MicrophoneCheck
+from sottovoce.speech.noise import NoiseSuppressor
 
 _LOG = get_logger("app")
 
@@ -77,13 +78,23 @@ class ConditionedInput:
         Corner of the high-pass; 0 for none.
     most_gain_db : float
         Most that is amplified; 0 for nothing.
+    suppressor : NoiseSuppressor, optional
+        Weakens the noise.
     """
 
-    def __init__(self, source: AudioInput, *, high_pass_hz: float, most_gain_db: float) -> None:
+    def __init__(
+        self,
+        source: AudioInput,
+        *,
+        high_pass_hz: float,
+        most_gain_db: float,
+        suppressor: NoiseSuppressor | None = None,
+    ) -> None:
         self.samplerate = source.samplerate
         self.realtime = source.realtime
         self._source = source
         self._check = MicrophoneCheck(source.samplerate)
+        self._suppressor = suppressor
         self._high_pass = HighPass(source.samplerate, high_pass_hz) if high_pass_hz else None
         self._gain = AutomaticGain(source.samplerate, most_gain_db) if most_gain_db else None
 
@@ -95,6 +106,8 @@ class ConditionedInput:
             log_event(_LOG, logging.WARNING, fault.problem, advice=fault.advice)
         if self._high_pass is not None:
             block = self._high_pass.process(block)
+        if self._suppressor is not None:
+            block = self._suppressor.process(block)
         return block if self._gain is None else self._gain.process(block)
 
     def close(self) -> None:

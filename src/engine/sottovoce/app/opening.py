@@ -40,6 +40,8 @@ def settings_of(config: Config, kind: Kind, name: str, index: NotesIndex | None 
             return _synthesizer_settings(config, name)
         case "embedding":
             return _embedder_settings(config, name)
+        case "aec":
+            return {}
 
 
 def open_recognizers(config: Config) -> tuple[list[Recognizer], Health | None]:

@@ -138,6 +138,17 @@ class AudioSettings(Section):
     capture_gain_db: float = Field(
         default=24.0, ge=0, le=40, description="How much a quiet voice is amplified at most, in dB; 0 for not at all."
     )
+    echo_cancellation: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether what is played is taken out of what the microphone hears, for loudspeakers; needs the "
+        'extra aec. "auto" does so where what the system plays is listened to and the extra is there, "on" wants it.',
+    )
+    echo_canceller: str = backend("aec", "webrtc", "By what: a backend of that kind.")
+    noise_suppression: Literal["off", "low", "moderate", "high", "highest"] = Field(
+        default="off",
+        description="How much steady noise is weakened, by 6, 12, 18 or 21 dB; needs the extra aec. Off, since "
+        "recognition gets no better by it as a rule: see docs/echo.md.",
+    )
     reflex: Literal["off", "duck", "pause"] = Field(
         default="off",
         description='What speech does as soon as somebody speaks into the microphone: play on ("off"), more quietly '

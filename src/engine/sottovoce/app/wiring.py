@@ -28,6 +28,7 @@ from sottovoce.core.units import db_to_gain
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.fallback.health import Changed, Health
 from sottovoce.speech.llm.base import Generator
+from sottovoce.speech.noise import NoiseSuppressor
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.notes.note import Notes, NotesWarning
 from sottovoce.speech.notes.reader import read_notes
@@ -218,7 +219,11 @@ def _sleep_policy(config: Config, *, rests: bool) -> SleepPolicy:
 def condition(config: Config, source: AudioInput) -> AudioInput:
     """``source`` as the settings want it heard."""
     audio = config.audio
-    return ConditionedInput(source, high_pass_hz=audio.high_pass_hz, most_gain_db=audio.capture_gain_db)
+    level = audio.noise_suppression
+    suppressor = None if level == "off" else NoiseSuppressor(source.samplerate, level)
+    return ConditionedInput(
+        source, high_pass_hz=audio.high_pass_hz, most_gain_db=audio.capture_gain_db, suppressor=suppressor
+    )
 
 
 def make_segmenter(config: Config, *, pause_ms: int = 0) -> Segmenter:

@@ -1,7 +1,7 @@
 """Backends, found by name.
 
-A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts``, ``.llm`` or ``.embedding``; its file name is its
-name. It has
+A backend is one module in :mod:`sottovoce.speech.asr`, ``.tts``, ``.llm``, ``.embedding`` or ``.aec``; its file name is
+its name. It has
 
 ``EXTRA : str``
     The extra of this package that installs what it needs; empty where nothing is needed.
@@ -35,18 +35,20 @@ from types import ModuleType
 from typing import Any, Literal, cast
 
 from sottovoce.core.errors import BackendUnavailableError, ConfigError
+from sottovoce.speech.aec.base import EchoCanceller
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.llm.base import Generator
 from sottovoce.speech.tts.base import Synthesizer
 
-Kind = Literal["asr", "llm", "tts", "embedding"]
+Kind = Literal["asr", "llm", "tts", "embedding", "aec"]
 
 _WORDS: dict[Kind, str] = {
     "asr": "recognizer",
     "llm": "generator",
     "tts": "synthesizer",
     "embedding": "embedder",
+    "aec": "echo canceller",
 }
 
 
@@ -57,7 +59,7 @@ class BackendInfo:
     Attributes
     ----------
     kind : str
-        "asr", "llm", "tts" or "embedding".
+        "asr", "llm", "tts", "embedding" or "aec".
     name : str
         Its name in the settings.
     extra : str
@@ -118,6 +120,11 @@ def open_synthesizer(name: str, **settings: object) -> Synthesizer:
 def open_embedder(name: str, **settings: object) -> Embedder:
     """Open the embedder ``name``; settings and errors as for :func:`open_recognizer`."""
     return cast(Embedder, _open("embedding", name, settings))
+
+
+def open_canceller(name: str, **settings: object) -> EchoCanceller:
+    """Open the echo canceller ``name``; settings and errors as for :func:`open_recognizer`."""
+    return cast(EchoCanceller, _open("aec", name, settings))
 
 
 def check_backend(kind: Kind, name: str, **settings: object) -> str:

@@ -1,0 +1,1 @@
+"""Echo: how far it lags, and a stream without it."""
