@@ -37,6 +37,16 @@ class Reached:
     stops: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was spent and what may be, in billionths of a US dollar, in this session or today; None is no limit."""
+
+    scope: Scope
+    spent: int
+    warn: int | None
+    stop: int | None
+
+
 class Budget:
     """Adds up what a session spends.
 
@@ -71,6 +81,15 @@ class Budget:
         """The limit because of which nothing more may be spent; None if there is none."""
         self._begin(day)
         return next((reached for reached in self._reached() if reached.stops), None)
+
+    def standings(self, day: str) -> tuple[Standing, Standing]:
+        """Where this session stands, and this day."""
+        self._begin(day)
+        limits, of_day = self._limits, self._own_of_day + self._others_of_day
+        return (
+            Standing("session", self._session, limits.session_warn, limits.session_stop),
+            Standing("day", of_day, limits.day_warn, limits.day_stop),
+        )
 
     def _begin(self, day: str) -> None:
         """With a new day, what was spent before it counts for the session alone."""

@@ -31,6 +31,10 @@ COMMANDS = {
     "eval": ("sottovoce.app.evaluate.command:command", "Measure how well recordings of your own are heard."),
     "models": ("sottovoce.app.models_commands:command", "List, fetch, remove or measure models."),
     "devices": ("sottovoce.app.devices:command", "List the audio devices."),
+    "metrics": (
+        "sottovoce.app.metrics_command:command",
+        "What Prometheus and Grafana need: alerts, a dashboard.",
+    ),
     "doctor": ("sottovoce.app.doctor_command:command", "Check what works here, and how to mend the rest."),
     "enroll": ("sottovoce.app.enroll:command", "Teach it your voice, so that it never answers you."),
     "config": ("sottovoce.app.config_commands:command", "Show and explain the settings."),

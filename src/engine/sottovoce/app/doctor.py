@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -100,6 +101,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "notes": lambda name: _notes(name, config),
         "session store": lambda name: _store(name, config),
         "costs": lambda name: _costs(name, config),
+        "metrics": lambda name: _metrics(name, config),
     }
     for name, look in looks.items():
         yield _guarded(name, look)
@@ -409,6 +411,28 @@ def _costs(name: str, config: Config) -> Check:
         detail = f"the price of {', '.join(unknown)} is unknown, so that no budget counts it; {budget}"
         return Check(name, "warning", detail, "give it: `sottovoce costs --prices` says where")
     return Check(name, "ok", f"the prices of {len(models)} models are known; {budget}")
+
+
+def _metrics(name: str, config: Config) -> Check:
+    """Who sees metrics, and whether what they need is there."""
+    from sottovoce.app.measured import VISIBLE, seen_by_others
+
+    metrics = config.metrics
+    if metrics.port is None and not metrics.traces:
+        return Check(name, "ok", "off: nobody is shown any")
+    needs = {"metrics": ("prometheus_client", metrics.port is not None), "otel": ("opentelemetry", metrics.traces)}
+    for extra, (package, wanted) in needs.items():
+        if wanted and find_spec(package) is None:
+            mend = pip_install(f"sottovoce[{extra}]")
+            return Check(name, "warning", f"`live` needs {package}", mend)
+    traces = ["handed to OpenTelemetry as traces"] * metrics.traces
+    if metrics.port is None:
+        return Check(name, "ok", traces[0])
+    place = f"at port {metrics.port} of {metrics.address}"
+    if seen_by_others(metrics.address):
+        detail = "; ".join([f"{place}: whoever reaches {metrics.address} sees {VISIBLE}", *traces])
+        return Check(name, "warning", detail, "set metrics.address to 127.0.0.1")
+    return Check(name, "ok", "; ".join([f"{place}, seen by this machine alone", *traces]))
 
 
 def _store_problem(path: Path) -> SottovoceError | None:

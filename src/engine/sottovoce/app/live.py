@@ -14,6 +14,7 @@ from sottovoce.app.terminal import end_on_terminate
 
 if TYPE_CHECKING:
     from sottovoce.app.inputs import MicrophoneInput
+    from sottovoce.app.measured import Measured
     from sottovoce.app.sessions import Kept
     from sottovoce.app.show import Screen
     from sottovoce.app.wiring import Backends
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @setting_option("--notes", key="notes.path", metavar="DIR", help="Your notes: a folder of Markdown, or one file.")
 @setting_option("--input", key="audio.input", metavar="DEVICE", help="Microphone: id, name or a part of it.")
 @setting_option("--output", key="audio.output", metavar="DEVICE", help="Earpiece: id, name or a part of it.")
+@setting_option("--metrics-port", key="metrics.port", metavar="PORT", help="Show metrics to Prometheus at this port.")
 @click.pass_obj
 def command(app: AppContext) -> None:
     """Listen to the microphone, and speak the key points of each answer into the earpiece.
@@ -77,11 +79,13 @@ class LiveSession:
 
     def run(self) -> None:
         """Load everything, say so, and listen until Ctrl-C."""
+        from sottovoce.app.measured import measured_session
         from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
         from sottovoce.app.wiring import connect_reflex, open_player, open_recorder, open_voice
 
         app, config = self._app, self._app.config
         with ExitStack() as stack:
+            measured = stack.enter_context(measured_session(app))
             # devices first: whoever forgot to plug in need not wait for models
             recorder = stack.enter_context(open_recorder(config))
             player = stack.enter_context(open_player(config, rests=True))
@@ -90,10 +94,13 @@ class LiveSession:
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
-            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier)
+            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier, measured)
+            stack.enter_context(measured.watching(player, recorder, pipeline, kept.purse))
             self.ready = True
             keys = Keys()
             self._greet(recorder, player, keys, verifier)
+            if measured.url:
+                app.console.print(Text(f"Metrics are at {measured.url}", "dim"), soft_wrap=True)
             stack.enter_context(screen)
             stack.enter_context(running(app, pipeline))
             with suppress(KeyboardInterrupt), keys:
@@ -115,6 +122,7 @@ class LiveSession:
         voice: PlayerSource,
         kept: Kept,
         verifier: WearerVerifier | None,
+        measured: Measured,
     ) -> tuple[Pipeline, Screen]:
         from sottovoce.app.show import Screen
         from sottovoce.app.wiring import first_generator, listen_to, make_pipeline
@@ -132,6 +140,7 @@ class LiveSession:
             screen,
             *kept.observers,
             *kept.engine(streams),
+            *measured.observers,
         )
         pipeline = make_pipeline(
             config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier

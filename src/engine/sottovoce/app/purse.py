@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sottovoce.app.budget import Budget, Limits, Reached
+from sottovoce.app.budget import Budget, Limits, Reached, Standing
 from sottovoce.app.money import shown_limit
 from sottovoce.app.prices import Cost, PriceTable
 from sottovoce.assistant.notices import BudgetReached, Notice, PriceUnknown, Spent
@@ -101,6 +101,12 @@ class Purse:
         """What this session has cost so far."""
         with self._lock:
             return self._spent
+
+    @property
+    def standings(self) -> tuple[Standing, Standing]:
+        """What was spent and what may be, in this session and today, as far as it is known without looking."""
+        with self._lock:
+            return self._budget.standings(self._today())
 
     def price(self, usage: Usage) -> int | None:
         """What a call costs, in billionths of a dollar; None if its price is unknown."""

@@ -40,6 +40,11 @@ def _amount(value: object) -> object:
         return value
 
 
+def _whole_or_none(value: object) -> object:
+    """Nothing is none, and a number written as text is a number."""
+    return None if value == "" else _whole(value)
+
+
 def _path(value: object, info: ValidationInfo) -> object:
     """Text is a path, none if empty; a relative one in a file counts from the folder of that file."""
     if value == "":
@@ -92,6 +97,11 @@ Usd: TypeAlias = Annotated[
     Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None,
     BeforeValidator(_amount),
     allowed('US dollars, as 0.5, or "" for no limit'),
+]
+PortOrNone: TypeAlias = Annotated[
+    Annotated[int, Field(ge=0, le=65535)] | None,
+    BeforeValidator(_whole_or_none),
+    allowed('a port from 0 to 65535, or "" for none'),
 ]
 NotesPath: TypeAlias = Annotated[Path | None, BeforeValidator(_path), allowed('a folder or a file, or "" for none')]
 KeyFile: TypeAlias = Annotated[

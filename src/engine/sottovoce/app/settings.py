@@ -28,6 +28,7 @@ from sottovoce.app.setting_types import (
     backend,
 )
 from sottovoce.app.settings_local import ModelsSettings, SileroSettings, WhisperSettings
+from sottovoce.app.settings_metrics import MetricsSettings
 
 APP_NAME = "sottovoce"
 
@@ -444,6 +445,7 @@ class Config(Section):
     turn: TurnSettings = Field(default_factory=TurnSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     def get(self, key: str) -> object:
@@ -470,5 +472,6 @@ SECTIONS: dict[str, type[Section]] = {
     "turn": TurnSettings,
     "budget": BudgetSettings,
     "session": SessionSettings,
+    "metrics": MetricsSettings,
     "log": LogSettings,
 }

@@ -307,14 +307,14 @@ def make_pipeline(
 
     pipeline = Pipeline(parts, settings, observe)
 
-    def told(news: BackendError | Changed) -> None:
+    def told(part: str, news: BackendError | Changed) -> None:
         if isinstance(news, BackendError):
-            pipeline.tell(BackendFailed.of(news))
+            pipeline.tell(BackendFailed.of(news, part))
         else:
             pipeline.tell(BackendChanged(news.part, news.backend))
 
     for chain in backends.chains:
-        chain.listen(told)
+        chain.listen(partial(told, chain.part))
     purse.listen(pipeline.tell)
     return pipeline
 

@@ -18,7 +18,7 @@ from sottovoce.assistant.synthesis import SpokenThesis
 from sottovoce.assistant.token import TurnToken
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.clock import Clock
-from sottovoce.core.queues import BoundedQueue, WhenFull
+from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
 from sottovoce.core.types import Mono
 from sottovoce.core.units import s_to_frames
 
@@ -117,6 +117,11 @@ class Narrator:
         self._items: BoundedQueue[_Item] = BoundedQueue(capacity + _CONTROLS, WhenFull.BLOCK)
         self._beginning = threading.Lock()  # the output is flushed for one reason at a time
         self._reading: _Reading | None = None
+
+    @property
+    def waiting(self) -> QueueState:
+        """What it has not looked at yet."""
+        return self._items.state
 
     def speak(self, spoken: SpokenThesis) -> None:
         """Play ``spoken`` after what came before."""

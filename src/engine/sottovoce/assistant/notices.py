@@ -168,17 +168,19 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class BackendFailed:
-    """A backend failed; the session goes on."""
+    """A backend failed; the session goes on. ``kind`` is that of :class:`BackendError`."""
 
     backend: str
     message: str
     hint: str
     retryable: bool
+    part: str = ""
+    kind: str = ""
 
     @classmethod
-    def of(cls, error: BackendError) -> BackendFailed:
-        """The notice of an error."""
-        return cls(error.backend, error.message, error.hint, error.retryable)
+    def of(cls, error: BackendError, part: str) -> BackendFailed:
+        """The notice of an error in a part: "asr", "llm", "tts" or "embedding"."""
+        return cls(error.backend, error.message, error.hint, error.retryable, part, error.kind)
 
 
 @dataclass(frozen=True, slots=True)

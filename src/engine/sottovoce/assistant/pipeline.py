@@ -41,7 +41,7 @@ from sottovoce.assistant.turn import Speculate, TurnMachine
 from sottovoce.assistant.warmth import Warmer
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
-from sottovoce.core.queues import BoundedQueue, WhenFull
+from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
 from sottovoce.core.threads import ThreadGroup
 from sottovoce.core.units import db_to_gain
 from sottovoce.metrics.stages import Stage, TurnRecorder
@@ -188,6 +188,7 @@ class Pipeline:
         segments: BoundedQueue[TimedSegment] = BoundedQueue(
             settings.segment_queue, WhenFull.BLOCK if settings.lossless else WhenFull.DROP_OLDEST
         )
+        self._segments = segments
         verifier = OneAtATime(parts.verifier)
         self._warmer = Warmer([*parts.recognizers, parts.generator, parts.synthesizer], clock)
         listener = Listener(parts.recognizers, verifier, parts.source.samplerate, parts.purse)
@@ -218,6 +219,17 @@ class Pipeline:
     def stale_events(self) -> int:
         """Results that came too late and were dropped."""
         return self._machine.stale
+
+    @property
+    def queues(self) -> dict[str, QueueState]:
+        """What waits between its threads, by name."""
+        return {
+            "events": self._inbox.state,
+            "segments": self._segments.state,
+            "questions": self._thinker.waiting,
+            "theses": self._pool.waiting,
+            "narration": self._narrator.waiting,
+        }
 
     def start(self) -> None:
         """Start every thread; the input is read from now on."""

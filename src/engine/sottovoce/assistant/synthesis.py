@@ -14,7 +14,7 @@ from sottovoce.assistant.ports import Purse
 from sottovoce.assistant.token import TurnToken
 from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
-from sottovoce.core.queues import BoundedQueue, WhenFull
+from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
 from sottovoce.core.types import Mono
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.tts.base import Synthesizer
@@ -73,6 +73,11 @@ class SynthesisPool:
         self._clock = clock
         self._jobs: BoundedQueue[SpokenThesis] = BoundedQueue(capacity, WhenFull.BLOCK)
 
+    @property
+    def waiting(self) -> QueueState:
+        """Theses for which no thread is free."""
+        return self._jobs.state
+
     def submit(self, spoken: SpokenThesis) -> None:
         """Synthesise ``spoken`` as soon as a thread is free."""
         spoken.token.cancel.on_cancel(spoken.chunks.close)
@@ -112,7 +117,7 @@ class SynthesisPool:
                         return
         except BackendError as failure:
             spoken.error = failure.message
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "tts"))
         if not frames and not spoken.error:
             spoken.error = "the synthesiser gave no sound"
 

@@ -14,7 +14,7 @@ from sottovoce.assistant.token import TurnToken
 from sottovoce.assistant.turn import MAX_THINKING
 from sottovoce.core.clock import Clock
 from sottovoce.core.errors import BackendError
-from sottovoce.core.queues import BoundedQueue, WhenFull
+from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.llm.base import Generator, Question
 from sottovoce.speech.usage import charged_to
@@ -45,6 +45,11 @@ class Thinker:
         # as many orders as turns can be open; what is given up is taken out, so this never fills
         self._orders: BoundedQueue[_Order] = BoundedQueue(4 * self.THREADS, WhenFull.BLOCK)
 
+    @property
+    def waiting(self) -> QueueState:
+        """Questions for which no thread is free."""
+        return self._orders.state
+
     def ask(self, token: TurnToken, question: Question) -> None:
         """Answer as soon as a thread is free."""
         self._orders.put(_Order(token, question))
@@ -69,7 +74,7 @@ class Thinker:
                 self._stream(token, question)
         except BackendError as failure:
             error = failure.message
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "llm"))
         self._post(AnswerEnded(token.generation, error))
 
     def _stream(self, token: TurnToken, question: Question) -> None:

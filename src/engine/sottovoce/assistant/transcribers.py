@@ -179,7 +179,7 @@ class Transcribers:
         except BackendError as failure:
             error = failure.message
             transcript = Transcript("", "", None, recognizer.name)
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "asr"))
         mark(Stage.ASR_DONE)
         return Utterance(
             number=segment.number,
@@ -203,7 +203,7 @@ class Transcribers:
             if audio is timed.segment.audio:
                 return stream.finish(cancel)
         except BackendError as failure:
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "asr"))
         finally:
             stream.close()
         return recognizer.transcribe(audio, cancel)
@@ -212,5 +212,5 @@ class Transcribers:
         try:
             return self._verifier.verify(audio, self._samplerate)
         except BackendError as failure:
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "embedding"))
             return SpeakerVerdict("unsure", None)

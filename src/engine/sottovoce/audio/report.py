@@ -19,7 +19,7 @@ class DurationStats:
     """Percentiles of a duration, in ns; 0 while there are none. All are of the same moment.
 
     ``buckets`` are those of the histogram that are not empty: the largest value (ns) that falls into each, at most 1/16
-    above the smallest, and how many did.
+    above the smallest, and how many did; ``sum_ns`` is of all durations, and may be one behind.
     """
 
     count: int = 0
@@ -28,10 +28,11 @@ class DurationStats:
     p99_ns: int = 0
     max_ns: int = 0
     buckets: tuple[tuple[int, int], ...] = ()
+    sum_ns: int = 0
 
     @classmethod
     def of(cls, histogram: Histogram) -> DurationStats:
-        return cls._of_buckets(histogram.buckets(), histogram.max_ns)
+        return cls._of_buckets(histogram.buckets(), histogram.max_ns, histogram.sum_ns)
 
     def since(self, earlier: DurationStats) -> DurationStats:
         """What was added after ``earlier``; all of it, if that was another stream's."""
@@ -39,10 +40,12 @@ class DurationStats:
         added = [(limit_ns, count - before.pop(limit_ns, 0)) for limit_ns, count in self.buckets]
         if before or any(count < 0 for _, count in added):
             return self
-        return self._of_buckets([(limit_ns, count) for limit_ns, count in added if count], self.max_ns)
+        return self._of_buckets(
+            [(limit_ns, count) for limit_ns, count in added if count], self.max_ns, self.sum_ns - earlier.sum_ns
+        )
 
     @classmethod
-    def _of_buckets(cls, buckets: Sequence[tuple[int, int]], max_ns: int) -> DurationStats:
+    def _of_buckets(cls, buckets: Sequence[tuple[int, int]], max_ns: int, sum_ns: int) -> DurationStats:
         limits = [limit_ns for limit_ns, _ in buckets]
         seen = list(itertools.accumulate(count for _, count in buckets))
         if not seen:
@@ -51,7 +54,7 @@ class DurationStats:
         p50, p95, p99 = (
             min(limits[bisect.bisect_left(seen, share * seen[-1])], highest_ns) for share in (0.5, 0.95, 0.99)
         )
-        return cls(seen[-1], p50, p95, p99, highest_ns, tuple(buckets))
+        return cls(seen[-1], p50, p95, p99, highest_ns, tuple(buckets), sum_ns)
 
 
 @dataclass(frozen=True, slots=True)

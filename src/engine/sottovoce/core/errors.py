@@ -13,7 +13,7 @@
     ├── StreamError
     │   ├── StreamClosedError
     │   └── StaleGenerationError               .generation .current
-    ├── BackendError                           .backend .retryable .retry_after_s .hint
+    ├── BackendError                           .backend .kind .retryable .retry_after_s .hint
     │   ├── BackendUnavailableError (ImportError)  .install_hint
     │   ├── BackendTimeoutError (TimeoutError)
     │   └── BudgetSpentError
@@ -137,6 +137,11 @@ class BackendError(SottovoceError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
 
+    @property
+    def kind(self) -> str:
+        """What has happened, in a word that figures are told apart by; "failed" may be tried again, "refused" not."""
+        return "failed" if self.retryable else "refused"
+
 
 class BackendUnavailableError(BackendError, ImportError):
     """The packages of a backend are not installed; ``install_hint`` is the command that installs them."""
@@ -145,6 +150,10 @@ class BackendUnavailableError(BackendError, ImportError):
         super().__init__(message, backend=backend, hint=install_hint)
         self.install_hint = install_hint
 
+    @property
+    def kind(self) -> str:
+        return "unavailable"
+
 
 class BackendTimeoutError(BackendError, TimeoutError):
     """A backend did not answer within its deadline."""
@@ -152,9 +161,17 @@ class BackendTimeoutError(BackendError, TimeoutError):
     def __init__(self, message: str, *, backend: str, hint: str = "") -> None:
         super().__init__(message, backend=backend, retryable=True, hint=hint)
 
+    @property
+    def kind(self) -> str:
+        return "timeout"
+
 
 class BudgetSpentError(BackendError):
     """A service was not called, because nothing more may be spent; it may be well."""
+
+    @property
+    def kind(self) -> str:
+        return "budget"
 
 
 class ProfileError(SottovoceError, ValueError):

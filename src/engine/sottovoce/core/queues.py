@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -16,6 +17,15 @@ class WhenFull(Enum):
 
     DROP_OLDEST = "drop the oldest"  # live: what is late is worthless
     BLOCK = "block the producer"  # files: nothing is lost, the reader waits
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A picture of a queue: how many items it holds, may hold, and has dropped for want of room."""
+
+    length: int
+    capacity: int
+    dropped: int
 
 
 class BoundedQueue(Generic[T]):
@@ -95,6 +105,12 @@ class BoundedQueue(Generic[T]):
         """Items dropped for want of room since the start."""
         with self._condition:
             return self._dropped
+
+    @property
+    def state(self) -> QueueState:
+        """A picture of it."""
+        with self._condition:
+            return QueueState(len(self._items), self.capacity, self._dropped)
 
     def __len__(self) -> int:
         with self._condition:

@@ -1,1 +1,1 @@
-"""Stages of a turn, counters and histograms."""
+"""Stages of a turn; and the metrics of a session, for Prometheus and OpenTelemetry."""
