@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from sottovoce.app.context import AppContext
 from sottovoce.app.health import EngineHealth, stream_health
+from sottovoce.app.purse import Purse
+from sottovoce.app.sessions import kept_session
 from sottovoce.app.versions import versions_in_use
 from sottovoce.assistant import notices
 from sottovoce.audio.lifecycle import StreamState
@@ -13,7 +18,7 @@ from sottovoce.audio.priority import ThreadPriority
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.tuning import LatencyReport
 from sottovoce.metrics.stages import TurnTimes
-from sottovoce.session.records import Durations, EngineMeasured
+from sottovoce.session.records import Durations, EngineMeasured, SessionRecord
 from sottovoce.session.store import SessionStore
 
 RUNNING = StreamReport(
@@ -88,3 +93,48 @@ def test_engine_and_versions_come_back_with_the_session(tmp_path: Path) -> None:
     assert record.engine == (stream_health("output", RUNNING), stream_health("input", RESTING))
     assert record.events == ()
     assert {"sottovoce", "Python", "system", "SQLite", "numpy"} <= set(record.versions)
+
+
+@pytest.fixture
+def app(home: Path, tmp_path: Path) -> AppContext:
+    context = AppContext()
+    context.override("session.path", str(tmp_path / "sessions.db"), "--set")
+    context.override("tts.speed", 1.5, "--set")
+    context.override("notes.path", str(tmp_path), "--notes")
+    return context
+
+
+def kept_of(app: AppContext) -> SessionRecord:
+    with SessionStore(app.config.session.path) as store:
+        return store.session(store.sessions()[0].id)
+
+
+def test_session_keeps_its_set_up_and_the_engine_to_its_end(app: AppContext) -> None:
+    with kept_session(app, "live", "notes") as kept:
+        (observer,) = kept.engine({"output": lambda: RUNNING})
+        observer(notices.SpeechBegan(0.0))
+    record = kept_of(app)
+    assert record.settings["tts.speed"] == 1.5
+    assert record.settings["notes.path"] == str(app.config.notes.path)
+    assert "llm.max_theses" in record.settings
+    assert "vad.pause_ms" not in record.settings, "it is what it always is"
+    assert record.versions["sottovoce"]
+    assert record.engine == (stream_health("output", RUNNING),)
+    assert record.summary.outcome == "ended"
+
+
+def test_second_ctrl_c_while_a_session_ends_leaves_it_its_end(app: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Purse, "settle", interrupted)
+    with pytest.raises(KeyboardInterrupt), kept_session(app, "live", "notes"):
+        raise KeyboardInterrupt
+    assert kept_of(app).summary.outcome == "interrupted"
+
+
+def test_nothing_is_kept_of_the_engine_where_no_session_is(app: AppContext) -> None:
+    app.override("session.store", "false", "--set")
+    with kept_session(app, "live", "notes") as kept:
+        assert kept.engine({"output": lambda: RUNNING}) == ()
+    assert not app.config.session.path.exists()

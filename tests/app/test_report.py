@@ -113,7 +113,7 @@ def test_page_shows_the_session_whole() -> None:
     for shown in (
         "Session 12",
         "when do we launch",
-        "On the third of June from Launch (plan.md) heard, 2.0 s",
+        "On the third of June from Launch (plan.md), heard, 2.0 s",
         "interrupted after 0.5 of 2.0 s",
         "answered by notes",
         "heard by whisper",

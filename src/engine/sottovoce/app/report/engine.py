@@ -41,7 +41,7 @@ def stream_view(stream: StreamHealth) -> StreamView:
     counted = stream.counters
     troubles = [f"{counted[name]} {words}" for name, words in TROUBLES.items() if counted.get(name)]
     if stream.recreates:
-        troubles.append(f"opened again {stream.recreates} times, {stream.longest_recreate_ms:.0f} ms at most")
+        troubles.append(f"opened again {_times(stream.recreates)}, {stream.longest_recreate_ms:.0f} ms at most")
     others = {name: count for name, count in counted.items() if count and name not in TROUBLES}
     return StreamView(
         title=f"{stream.direction.capitalize()}: {stream.device or 'no device'}",
@@ -55,11 +55,11 @@ def stream_view(stream: StreamHealth) -> StreamView:
 
 
 def _facts(stream: StreamHealth) -> dict[str, str]:
-    grown = f", grown {stream.latency_grown} times" if stream.latency_grown else ""
+    grown = f", grown {_times(stream.latency_grown)}" if stream.latency_grown else ""
     facts = {
         "state at the end": stream.state,
         "Bluetooth": "yes" if stream.bluetooth else "not by its name",
-        "format": f"{stream.samplerate} Hz, {stream.channels} channels, blocks of {stream.blocksize} frames",
+        "format": f"{stream.samplerate} Hz, {_channels(stream)}, blocks of {stream.blocksize} frames",
         "latency": f"{stream.latency_ms:.1f} ms, asked for {stream.asked_latency_ms:.1f} ms{grown}",
         "thread of the callback": stream.priority,
         "way into the sound system": stream.way,
@@ -77,7 +77,19 @@ def _durations(stream: StreamHealth) -> list[tuple[str, ...]]:
         "resampling": stream.resampling,
     }
     return [
-        (name, str(of.count), *(f"{us:.1f}" for us in (of.p50_us, of.p95_us, of.p99_us, of.max_us)))
+        (
+            name,
+            str(of.count),
+            *(f"{us:.1f}" if us < 1000 else f"{us:.0f}" for us in (of.p50_us, of.p95_us, of.p99_us, of.max_us)),
+        )
         for name, of in measured.items()
         if of.count
     ]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _channels(stream: StreamHealth) -> str:
+    return {1: "mono", 2: "stereo"}.get(stream.channels, f"{stream.channels} channels")

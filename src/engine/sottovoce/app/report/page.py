@@ -164,7 +164,9 @@ def _page(record: SessionRecord, *, redact: bool) -> Page:
         stages=tuple(_stages(record.turns)),
         streams=streams,
         costs=tuple(_costs(record.spending)),
-        cost_note=" ".join(filter(None, ["~ is an estimate.", shown_waste(summary.cost)])),
+        cost_note=" ".join(
+            filter(None, ["~ marks an estimate." if summary.cost.estimated else "", shown_waste(summary.cost)])
+        ),
         events=tuple((f"{clock_time(event.at_s)}  {event.kind}", _detail(event)) for event in record.events),
         versions=tuple(record.versions.items()),
         settings=tuple(sorted((name, _plain(value)) for name, value in record.settings.items())),
