@@ -42,7 +42,6 @@ def test_session_tells_of_its_engine_and_of_the_turn_that_it_answered(sound_card
             # a scrape is no moment in which everything stands still, and durations are of the newest stream
             assert 0.0 < told["sottovoce_stream_callback_seconds_count", direction] <= blocks + 10.0
             assert told["sottovoce_stream_callback_seconds_sum", direction] > 0.0
-        assert told["sottovoce_stream_generation_mismatches_total", "output"] == 0.0
         assert told["sottovoce_backend_calls_total", "asr", "pocketsphinx"] >= 1.0
         assert told["sottovoce_backend_state", "llm", "notes"] == 1.0
         assert told["sottovoce_budget_spent_usd", "session"] == 0.0

@@ -94,7 +94,8 @@ def measured_session(app: AppContext) -> Iterator[Measured]:
         if metrics.traces:
             from sottovoce.app.metering.traces import TurnWatch
 
-            observers.append(TurnWatch(stack.enter_context(closing(_traces(app)))))
+            traces = stack.enter_context(closing(_traces(app)))
+            observers.append(TurnWatch(traces))
         yield Measured(tuple(observers), url, registry)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sottovoce.assistant import notices
 from sottovoce.assistant.notices import Notice
-from sottovoce.metrics.traces import Attributes, TurnTraces
+
+if TYPE_CHECKING:  # it needs an extra
+    from sottovoce.metrics.traces import Attributes, TurnTraces
 
 
 class TurnWatch:
