@@ -77,3 +77,12 @@ def test_picture_is_well_formed_whatever_was_asked() -> None:
     root = ElementTree.fromstring(svg(pictures, "session <1>"))
     assert not [element for element in root.iter() if element.tag.endswith("script")]
     assert any(hostile in (element.text or "") for element in root.iter())
+
+
+def test_what_was_made_while_the_question_was_asked_lies_before_its_end_on_the_axis() -> None:
+    early = (stage("llm_first_token", -640, -600), *STAGES)
+    picture = waterfall(turn(early))
+    assert picture is not None
+    assert picture.first_ms == pytest.approx(-640)
+    drawn = svg([picture], "session 1")
+    assert [f">{tick} ms<" in drawn for tick in ("-400", "-200", "0", "200")] == [True] * 4

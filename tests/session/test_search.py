@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sottovoce.core.errors import StoreError
 from sottovoce.session.records import HitKind, QuestionAccepted, ThesisChanged, ThesisStatus, UtteranceHeard
 from sottovoce.session.search import MOST_TERMS, expression
 from sottovoce.session.store import SessionStore
@@ -237,3 +238,17 @@ def test_session_is_found_while_another_store_writes_it(store: SessionStore, pat
         other.append(session_id, UtteranceHeard(1, 0.0, 1.0, heard(1, "").speaker, "a zebra runs"))
         assert other.flush()
         assert found(store, "zebra") == [session_id]
+
+
+def test_damaged_index_is_an_error_and_is_made_anew_by_what_is_stored_next(store: SessionStore, path: Path) -> None:
+    first = say(store, "a zebra walks")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM words_data WHERE id = 10")
+        connection.commit()
+    with pytest.raises(StoreError, match="index of words is damaged") as raised:
+        store.search("zebra")
+    assert "made anew" in raised.value.hint
+    assert store.session(first).utterances
+    second = say(store, "a zebra runs")
+    assert found(store, "zebra") == [second, first]
+    assert (store.lost, store.failure) == (0, None)

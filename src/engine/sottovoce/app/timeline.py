@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,4 +192,5 @@ def _ticks(picture: Waterfall) -> list[float]:
     """Round moments, some five of them."""
     length = picture.last_ms - picture.first_ms
     step = next((step for step in (20, 50, 100, 200, 500, 1000, 2000, 5000) if length / step <= 7), 10_000)
-    return [float(tick) for tick in range(0, int(picture.last_ms) + 1, step)]
+    first = step * math.ceil(picture.first_ms / step)
+    return [float(tick) for tick in range(first, int(picture.last_ms) + 1, step)]

@@ -212,6 +212,10 @@ _REASONS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_NOTADB: ("it is not a database", "name another file, or move this one away and a new one is made"),
     sqlite3.SQLITE_CORRUPT: ("it is damaged", "move it away and a new one is made; `sqlite3 FILE .recover` may help"),
     sqlite3.SQLITE_IOERR: ("the disk reports an error", "check the disk and its free space, or name another file"),
+    sqlite3.SQLITE_CORRUPT_VTAB: (
+        "its index of words is damaged",
+        "it is made anew when a session is stored the next time",
+    ),
 }
 
 
@@ -223,9 +227,10 @@ def damaged(path: Path) -> StoreError:
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:
     """The StoreError that says what ``error`` means for the user."""
-    code = getattr(error, "sqlite_errorcode", None)
+    code = getattr(error, "sqlite_errorcode", -1)
     # The low byte of an extended code is the plain one.
-    reason, hint = _REASONS.get(-1 if code is None else code & 0xFF, (str(error), "name another file for the store"))
+    plain = _REASONS.get(code & 0xFF if code >= 0 else code, (str(error), "name another file for the store"))
+    reason, hint = _REASONS.get(code, plain)
     return StoreError(f"session store {path}: {reason}", path=path, hint=hint)
 
 

@@ -73,6 +73,9 @@ SCHEMA = f"""
     {_OF_ALL_EVENTS};
 """
 
+#: Make the index anew from the texts.
+REBUILD = "INSERT INTO words (words) VALUES ('rebuild')"
+
 #: A deleted word stays in the index, marked as deleted, until its parts are merged; this merges all of them.
 FORGET = "INSERT INTO words (words) VALUES ('optimize')"
 

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +119,7 @@ class SessionStore:
         self._lost = 0
         self._failure: StoreError | None = None
         self._closing = threading.Event()
+        self._index_made = False
         self._log_limit = RateLimiter(5.0)
         database.create(self.path)
         connection = self._connect(WRITE_PATIENCE_S)
@@ -431,13 +432,22 @@ class SessionStore:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._fail(database.translated(error, self.path))
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.OperationalError) or self._mended(connection, error):
                 return False
             self._settle(len(batch), lost=len(batch))
             return True
         with self._state:
             self._failure = None
         self._settle(len(batch))
+        return True
+
+    def _mended(self, connection: sqlite3.Connection, error: sqlite3.Error) -> bool:
+        """Make the index of words anew if it is that which is damaged; once, for it may be the disk that is."""
+        if self._index_made or getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_CORRUPT_VTAB:
+            return False
+        self._index_made = True
+        with suppress(sqlite3.Error):
+            connection.execute(search.REBUILD)
         return True
 
     def _crashed(self, error: BaseException) -> None:
