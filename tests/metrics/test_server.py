@@ -66,6 +66,8 @@ def test_page_is_what_prometheus_reads(server: MetricsServer) -> None:
     buckets = {sample.labels["le"]: sample.value for sample in response.samples if sample.name.endswith("_bucket")}
     assert (buckets["0.05"], buckets["0.1"], buckets["5.0"], buckets["+Inf"]) == (0.0, 1.0, 2.0, 3.0)
     assert {sample.value for sample in response.samples if sample.name.endswith("_count")} == {3.0}
+    # whose clock was set moves no figure: none carries a time of its own
+    assert {sample.timestamp for family in families.values() for sample in family.samples} == {None}
     assert families["process_cpu_seconds"].samples if os.path.isdir("/proc") else True
 
 
