@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from sottovoce.assistant import notices
@@ -14,8 +15,9 @@ from sottovoce.assistant.messages import SpeakerKind
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.core.types import Mono
 from sottovoce.metrics.stages import Stage
-from sottovoce.speech.speaker import NotEnrolled, SpeakerVerdict
+from sottovoce.speech.speaker import NotEnrolled, SpeakerPart, SpeakerVerdict
 from tests.support.fakes import (
+    SAMPLERATE,
     BlockSegmenter,
     ListGenerator,
     Notebook,
@@ -47,6 +49,7 @@ class Session:
         answer_gates: dict[str, threading.Event] | None = None,
         recognizers: int = 2,
         own: tuple[int, ...] = (),
+        both: tuple[int, ...] = (),
         queue: int = 8,
         pausing: bool = False,
         advance: Advance = "auto",
@@ -61,13 +64,15 @@ class Session:
         class Verifier:
             def verify(self, audio: Mono, samplerate: int) -> SpeakerVerdict:
                 kind: SpeakerKind = "own" if round(float(audio[0])) in own else "other"
-                return SpeakerVerdict(kind, 1.0)
+                middle = len(audio) // 2  # where one who asks ends, and the wearer begins
+                parts = (SpeakerPart(0, middle, "other", 0.0), SpeakerPart(middle, len(audio), "own", 1.0))
+                return SpeakerVerdict(kind, 1.0, parts if round(float(audio[0])) in both else ())
 
         self.segmenter = PausingSegmenter() if pausing else BlockSegmenter()
         parts = Parts(
             self.input,
             self.segmenter,
-            Verifier() if own else NotEnrolled(),
+            Verifier() if own or both else NotEnrolled(),
             [self.recognizer] * recognizers,
             self.generator,
             self.synthesizer,
@@ -182,6 +187,40 @@ def test_own_voice_is_heard_but_never_answered() -> None:
         assert session.pipeline.wait(10.0)
         assert session.spoken() == ["ff"]
         assert session.generator.asked[0].context in ((), ("Wearer: first",))
+
+
+@pytest.mark.parametrize("pausing", [False, True], ids=["at its end", "at a pause"])
+def test_segment_of_both_is_the_question_of_one_and_context_of_the_other(pausing: bool) -> None:
+    with running(Session(both=(1,), pausing=pausing, recognizers=1)) as session:
+        block = np.zeros(2 * SAMPLERATE, np.float32)
+        block[0], block[SAMPLERATE] = 1, 2
+        session.input.hear_whole(block)
+        if pausing:
+            session.seen.wait_for(notices.Speculated)
+            session.input.say(PausingSegmenter.OVER)
+        heard = session.seen.wait_for(notices.UtteranceHeard, 2)
+        session.seen.wait_for(notices.ThesisStarted)
+        session.input.say(3)
+        if pausing:
+            session.seen.wait_for(notices.Speculated, 2)
+            session.input.say(PausingSegmenter.OVER)
+        session.seen.wait_for(notices.TurnEnded, 2)
+    question, own = (each.utterance for each in heard)  # type: ignore[union-attr]
+    assert (question.text, question.speaker, question.start_s, question.end_s) == ("first", "other", 0.0, 1.0)
+    assert (own.text, own.speaker, own.start_s, own.end_s, own.aside) == ("second", "own", 1.0, 2.0, True)
+    assert [asked.text for asked in session.generator.asked] == ["first", "third"]
+    told = [line for line in session.generator.asked[1].context if not line.startswith("Prompted")]
+    assert told == ["Other: first", "Wearer: second"]
+
+
+def test_aside_that_cannot_be_transcribed_costs_its_question_nothing() -> None:
+    with running(Session(both=(1,), recognizers=1)) as session:
+        block = np.zeros(2 * SAMPLERATE, np.float32)
+        block[0], block[SAMPLERATE] = 1, 5
+        session.input.hear_whole(block)
+        session.seen.wait_for(notices.BackendFailed)
+        session.seen.wait_for(notices.ThesisStarted)
+    assert len(session.seen.of(notices.UtteranceHeard)) == 1
 
 
 def test_failing_generator_leaves_what_it_made_and_failing_speech_is_skipped() -> None:

@@ -9,6 +9,7 @@ from sottovoce.assistant.messages import (
     Abandon,
     Answer,
     AnswerEnded,
+    AsideHeard,
     Discard,
     DropOlderSegments,
     EndTurn,
@@ -201,6 +202,41 @@ def test_own_words_and_theses_become_context() -> None:
         utterance(3, "and the price"),
         ("Other: tell me the date", "Prompted: June first", "Wearer: it is in June"),
     )
+
+
+def aside(number: int, text: str = "let me see") -> Utterance:
+    return changed(utterance(number, text, speaker="own"), aside=True)
+
+
+def test_aside_is_context_of_what_follows_and_never_a_question() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1)))
+    noted = turns.handle(AsideHeard(aside(1)))
+    assert noted == [Ignore(aside(1), "the wearer's own voice")]
+    assert turns.open_generations == (1,)
+    answer = turns.handle(Heard(utterance(2)))[0]
+    assert isinstance(answer, Answer)
+    assert answer.context == ("Other: what is the plan", "Wearer: let me see")
+
+
+def test_aside_of_a_pause_counts_once_the_speech_is_over_and_not_if_it_goes_on() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1), 1, settled=False))
+    assert turns.handle(AsideHeard(aside(1), 1, settled=False)) == []
+    turns.handle(SpeechWentOn(1, 1))
+    assert turns.handle(AsideHeard(aside(1), 1, settled=False)) == []
+    turns.handle(Heard(utterance(1), 2, settled=False))
+    assert turns.handle(AsideHeard(aside(1, "let me see now"), 2, settled=False)) == []
+    commands = turns.handle(SegmentSettled(1, 2, 7))
+    ignored = [command.utterance.text for command in commands if isinstance(command, Ignore)]
+    assert ignored == ["let me see now"]
+
+
+def test_aside_that_comes_after_the_end_of_its_segment_counts_too() -> None:
+    turns = machine()
+    turns.handle(Heard(utterance(1), 1, settled=False))
+    turns.handle(SegmentSettled(1, 1, 7))
+    assert turns.handle(AsideHeard(aside(1), 1, settled=False)) == [Ignore(aside(1), "the wearer's own voice")]
 
 
 def test_late_thesis_of_an_interrupted_turn_is_counted_and_dropped() -> None:

@@ -18,6 +18,8 @@ from sottovoce.session.records import (
     ThesisStatus,
     TranscriptPolicy,
     UtteranceHeard,
+    UtteranceRecord,
+    Words,
 )
 from tests.session.samples import ORIGIN_NS, S, conversation
 
@@ -107,6 +109,7 @@ def test_json_has_the_documented_shape() -> None:
         "language": "en",
         "backend": "pocketsphinx",
         "ignored": "",
+        "aside": False,
     }
     (turn,) = shape["turns"]
     assert turn["question"] == {"text": "When do we launch?", "length": 18}
@@ -167,3 +170,15 @@ def test_thesis_whose_question_was_lost_is_still_shown() -> None:
 def test_event_of_a_kind_that_is_not_known_is_kept() -> None:
     record = assemble(SUMMARY, {}, TranscriptPolicy.KEEP, 0, [Row(2 * S, "weather", '{"sky": "blue"}')])
     assert (record.events[0].kind, record.events[0].detail) == ("weather", {"sky": "blue"})
+
+
+def test_aside_of_the_wearer_stands_beside_the_question_and_takes_nothing_of_it() -> None:
+    said = UtteranceRecord(
+        1, 12.6, 14.0, SpeakerKind.OWN, Words("Let me see", 10), 0.5, "en", "pocketsphinx", aside=True
+    )
+    whole = session()
+    record = replace(whole, utterances=(whole.utterances[0], said, *whole.utterances[1:]))
+    page = to_markdown(record)
+    assert page.count("On the third of June") == 1
+    assert page.index("When do we launch?") < page.index("On the third of June") < page.index("Let me see")
+    assert [each["aside"] for each in json.loads(to_json(record))["utterances"]][:2] == [False, True]

@@ -19,10 +19,12 @@ from sottovoce.session import database
 from sottovoce.session.records import (
     BackendFailed,
     EventRecord,
+    QuestionAccepted,
     SpeakerKind,
     StageTime,
     ThesisStatus,
     TranscriptPolicy,
+    UtteranceHeard,
     Words,
 )
 from sottovoce.session.store import QUEUE_CAPACITY, SessionStore
@@ -72,6 +74,20 @@ def test_session_comes_back_whole(store: SessionStore) -> None:
     )
     assert (second.source.text, second.status, second.start_s) == ("Law (law.md)", ThesisStatus.MADE, None)
     assert record.events == (EventRecord(15.0, "device", {"device": "headset", "message": "gone"}),)
+
+
+def test_aside_of_the_wearer_does_not_take_the_place_of_the_question(store: SessionStore) -> None:
+    session_id = store.start_session("live", "", {})
+    store.append(session_id, heard(1, QUESTION))
+    store.append(session_id, QuestionAccepted(1, 1))
+    store.append(
+        session_id, UtteranceHeard(1, 13.0, 14.0, SpeakerKind.OWN, "Let me see", 0.5, "en", "words", aside=True)
+    )
+    store.end_session(session_id, "finished")
+    assert store.flush()
+    record = store.session(session_id)
+    assert [(said.words.text, said.aside) for said in record.utterances] == [(QUESTION, False), ("Let me see", True)]
+    assert record.turns[0].question.text == QUESTION
 
 
 def test_sessions_are_listed_newest_first_with_their_counts(store: SessionStore) -> None:

@@ -33,6 +33,10 @@ class ScriptedInput:
     def say(self, word: int, seconds: float = 2.0) -> None:
         block = np.zeros(round(seconds * SAMPLERATE), np.float32)
         block[0] = word
+        self.hear_whole(block)
+
+    def hear_whole(self, block: Mono) -> None:
+        """Several words as one block: each is the sample at which a part of it begins."""
         with self._condition:
             self._blocks.append(block)
             self._condition.notify_all()

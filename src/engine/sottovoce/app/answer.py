@@ -191,7 +191,7 @@ def _as_json(answered: Answered) -> dict[str, object]:
 
     view = answered.view
     turns = {turn.question.number: turn for turn in view.turns}
-    reasons = {ignored.utterance.number: ignored.reason for ignored in view.ignored}
+    reasons = {(each.utterance.number, each.utterance.aside): each.reason for each in view.ignored}
     return {
         "file": str(answered.file),
         "duration_s": round(answered.duration_s, 3),
@@ -205,8 +205,11 @@ def _as_json(answered: Answered) -> dict[str, object]:
                 "speaker": utterance.speaker,
                 "text": utterance.text,
                 "confidence": utterance.confidence,
-                "ignored": reasons.get(utterance.number, ""),
-                "answer": _turn_json(turns[utterance.number]) if utterance.number in turns else None,
+                "ignored": reasons.get((utterance.number, utterance.aside), ""),
+                "aside": utterance.aside,
+                "answer": None
+                if utterance.aside or utterance.number not in turns
+                else _turn_json(turns[utterance.number]),
             }
             for utterance in view.utterances
         ],

@@ -98,8 +98,11 @@ class Journal:
                 utterance.confidence,
                 utterance.language,
                 utterance.backend,
+                utterance.aside,
             )
         )
+        if utterance.aside:  # its number is that of the question beside it
+            return
         if ignored:
             self._append(records.QuestionIgnored(utterance.number, ignored))
         else:

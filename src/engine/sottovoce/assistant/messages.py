@@ -40,6 +40,8 @@ class Utterance:
         Name of the recogniser.
     error : str
         Why there is no transcript, or empty.
+    aside : bool
+        Whether the wearer said it in a segment whose rest is somebody else's: two utterances have its number then.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Utterance:
     marks: tuple[tuple[Stage, int], ...]
     backend: str = ""
     error: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ class Heard:
 
     ``revision`` is that of the pause which gave it; ``settled`` is False if it was not known then to be all.
     """
+
+    utterance: Utterance
+    revision: int = 0
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AsideHeard:
+    """What the wearer said in a segment with somebody else's words, of which :class:`Heard` has told before."""
 
     utterance: Utterance
     revision: int = 0
@@ -150,6 +162,7 @@ class Closing:
 
 TurnEvent: TypeAlias = (
     Heard
+    | AsideHeard
     | PartialHeard
     | SpeechLost
     | SegmentSettled

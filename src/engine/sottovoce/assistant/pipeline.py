@@ -320,7 +320,8 @@ class Pipeline:
         self._observer(notices.Decided(self._tracer.step(event, commands)))
         for command in commands:
             self._execute(command)
-        if isinstance(event, messages.Heard | messages.PartialHeard) and event.utterance.speaker == "own":
+        said = messages.Heard | messages.AsideHeard | messages.PartialHeard
+        if isinstance(event, said) and event.utterance.speaker == "own":
             self._follow(event.utterance.text)
 
     def _follow(self, said: str) -> None:

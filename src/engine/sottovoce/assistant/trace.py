@@ -23,6 +23,7 @@ Facts: TypeAlias = Mapping[str, Any]
 #: Names of events in a trace; they never change.
 _NAMES: dict[type[Any], str] = {
     messages.Heard: "heard",
+    messages.AsideHeard: "aside heard",
     messages.SegmentSettled: "settled",
     messages.SpeechWentOn: "went on",
     messages.PartialHeard: "heard in part",
@@ -87,7 +88,7 @@ class Tracer:
         """The step that was made of ``event``."""
         facts: dict[str, Any] = {"event": _NAMES[type(event)]}
         match event:
-            case messages.Heard(utterance, revision, settled):
+            case messages.Heard(utterance, revision, settled) | messages.AsideHeard(utterance, revision, settled):
                 facts |= {"number": utterance.number, "revision": revision, "settled": settled}
                 facts |= self._facts_of(utterance)
             case messages.PartialHeard(utterance):
@@ -172,8 +173,9 @@ def _name(command: TurnCommand) -> str:
 
 def _event(facts: Facts) -> TurnEvent:
     kind = _TYPES[facts["event"]]
-    if kind is messages.Heard:
-        return messages.Heard(_utterance(facts), facts["revision"], facts["settled"])
+    if kind in (messages.Heard, messages.AsideHeard):
+        heard: TurnEvent = kind(_utterance(facts), facts["revision"], facts["settled"])
+        return heard
     if kind is messages.PartialHeard:
         return messages.PartialHeard(_utterance(facts))
     if kind is messages.ThesisMade:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from sottovoce.assistant.ear import TimedSegment
-from sottovoce.assistant.messages import Heard, InputEnded, SpeechLost, TurnEvent, Utterance
+from sottovoce.assistant.messages import AsideHeard, Heard, InputEnded, SpeechLost, TurnEvent, Utterance
 from sottovoce.assistant.notices import BackendFailed, Notice, SegmentDropped
 from sottovoce.assistant.ports import Purse
 from sottovoce.core.cancel import CancelToken
@@ -17,7 +18,8 @@ from sottovoce.core.types import Mono
 from sottovoce.core.units import frames_to_s
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.asr.base import Recognizer, Transcript
-from sottovoce.speech.speaker import SpeakerVerdict, SpeakerVerifier
+from sottovoce.speech.segmenter import Segment
+from sottovoce.speech.speaker import SpeakerKind, SpeakerVerdict, SpeakerVerifier
 from sottovoce.speech.usage import charged_to
 
 _SUPERSEDED = "a later question is being answered"
@@ -111,17 +113,10 @@ class Transcribers:
             with self._lock:
                 self._active[key] = cancel
             with charged_to(self._purse.for_segment(segment.number, segment.revision)):
-                utterance = self._transcribe(recognizer, timed, cancel)
+                self._hear(recognizer, timed, cancel)
             with self._lock:
                 del self._active[key]
-                void = cancel in self._void
                 self._void.discard(cancel)
-            if cancel.cancelled:
-                if not self._closing and not void:
-                    self._post(SpeechLost(segment.number))
-                    self._post(SegmentDropped(segment.number, _SUPERSEDED))
-            elif self._turnstile is None or self._turnstile.enter(segment.number):
-                self._post(Heard(utterance, segment.revision, timed.settled))
         with self._lock:
             self._working -= 1
             last = self._working == 0
@@ -161,7 +156,42 @@ class Transcribers:
         for cancel in active:
             cancel.cancel()
 
-    def _transcribe(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> Utterance:
+    def _hear(self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken) -> None:
+        """Tell what is said in a segment: what is not the wearer's first, since it may be a question."""
+        segment = timed.segment
+        utterance, verdict = self._transcribe(recognizer, timed, cancel)
+        if cancel.cancelled:
+            with self._lock:
+                void = cancel in self._void
+            if not self._closing and not void:
+                self._post(SpeechLost(segment.number))
+                self._post(SegmentDropped(segment.number, _SUPERSEDED))
+        elif self._turnstile is None or self._turnstile.enter(segment.number):
+            self._post(Heard(utterance, segment.revision, timed.settled))
+            aside = self._aside(recognizer, segment, verdict, cancel)
+            if aside is not None:
+                self._post(AsideHeard(aside, segment.revision, timed.settled))
+
+    def _aside(
+        self, recognizer: Recognizer, segment: Segment, verdict: SpeakerVerdict, cancel: CancelToken
+    ) -> Utterance | None:
+        """What the wearer said in a segment with somebody else's words; None if nothing is understood."""
+        part = verdict.wearers_part(segment.audio)
+        if part is None:
+            return None
+        audio, start_frame, end_frame = part
+        try:
+            transcript = recognizer.transcribe(audio, cancel)
+        except BackendError as failure:
+            self._post(BackendFailed.of(failure))
+            return None
+        if cancel.cancelled or not transcript.text:
+            return None
+        return self._utterance(segment, "own", transcript, start_frame, end_frame, aside=True)
+
+    def _transcribe(
+        self, recognizer: Recognizer, timed: TimedSegment, cancel: CancelToken
+    ) -> tuple[Utterance, SpeakerVerdict]:
         segment, error = timed.segment, ""
         ready = Stage.SEGMENT_READY if timed.settled else Stage.PAUSE_NOTICED
         marks = [(Stage.SPEECH_END, timed.speech_end_ns), (ready, timed.ready_ns)]
@@ -181,17 +211,30 @@ class Transcribers:
             transcript = Transcript("", "", None, recognizer.name)
             self._post(BackendFailed.of(failure, "asr"))
         mark(Stage.ASR_DONE)
+        utterance = self._utterance(segment, verdict.kind, transcript, start_frame, end_frame)
+        return replace(utterance, marks=tuple(marks), error=error), verdict
+
+    def _utterance(
+        self,
+        segment: Segment,
+        speaker: SpeakerKind,
+        transcript: Transcript,
+        start_frame: int,
+        end_frame: int,
+        *,
+        aside: bool = False,
+    ) -> Utterance:
         return Utterance(
             number=segment.number,
-            speaker=verdict.kind,
+            speaker=speaker,
             text=transcript.text,
             language=transcript.language,
             confidence=transcript.confidence,
             start_s=segment.start_s + frames_to_s(start_frame, self._samplerate),
             end_s=segment.start_s + frames_to_s(end_frame, self._samplerate),
-            marks=tuple(marks),
+            marks=(),
             backend=transcript.backend,
-            error=error,
+            aside=aside,
         )
 
     def _understand(self, recognizer: Recognizer, timed: TimedSegment, audio: Mono, cancel: CancelToken) -> Transcript:

@@ -25,6 +25,7 @@ from sottovoce.assistant.messages import (
     Abandon,
     Answer,
     AnswerEnded,
+    AsideHeard,
     Closing,
     Discard,
     DropOlderSegments,
@@ -68,7 +69,10 @@ Speculate: TypeAlias = Literal["off", "transcript", "answer"]
 #: Segments about which is remembered that they are settled, or void, until their transcript comes.
 _REMEMBERED = 32
 
+_OWN_VOICE = "the wearer's own voice"
+
 _Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
@@ -133,6 +137,7 @@ class TurnMachine:
         self._over = 0  # the last segment that is known to be over
         self._settled_ns: dict[tuple[int, int], int] = {}
         self._void: dict[int, int] = {}  # revision up to which a segment is void
+        self._asides: dict[tuple[int, int], Utterance] = {}  # of segments that may not be over
         self._input_ended = False
         self._closed = False
         self.stale = 0
@@ -160,6 +165,8 @@ class TurnMachine:
         match event:
             case Heard():
                 commands = self._heard(event)
+            case AsideHeard():
+                commands = self._heard_aside(event)
             case PartialHeard(utterance):
                 commands = self._heard_in_part(utterance)
             case SpeechLost(number):
@@ -200,6 +207,22 @@ class TurnMachine:
         if ready_ns is not None:
             return self._asked(_settled_at(utterance, ready_ns))
         return self._paused(utterance, revision)
+
+    def _heard_aside(self, event: AsideHeard) -> list[TurnCommand]:
+        """Context, never a question; and no more than that, whatever becomes of the question beside it."""
+        utterance, revision = event.utterance, event.revision
+        if not event.settled:
+            if self._void.get(utterance.number, 0) >= revision:
+                self.stale += 1
+                return []
+            if utterance.number > self._over:
+                _remember(self._asides, (utterance.number, revision), utterance)
+                return []
+        return self._noted(utterance)
+
+    def _noted(self, aside: Utterance) -> list[TurnCommand]:
+        self._context.add_utterance(aside)
+        return [Ignore(aside, _OWN_VOICE)]
 
     def _heard_in_part(self, utterance: Utterance) -> list[TurnCommand]:
         number = utterance.number
@@ -252,6 +275,11 @@ class TurnMachine:
 
     def _settled(self, event: SegmentSettled) -> list[TurnCommand]:
         self._over = max(self._over, event.number)
+        aside = self._asides.pop((event.number, event.revision), None)
+        commands = self._settled_question(event)
+        return commands if aside is None else [*commands, *self._noted(aside)]
+
+    def _settled_question(self, event: SegmentSettled) -> list[TurnCommand]:
         pause = self._pause
         if pause is None or (pause.utterance.number, pause.revision) != (event.number, event.revision):
             _remember(self._settled_ns, (event.number, event.revision), event.ready_ns)
@@ -262,6 +290,7 @@ class TurnMachine:
 
     def _went_on(self, event: SpeechWentOn) -> list[TurnCommand]:
         _remember(self._void, event.number, event.revision)
+        self._asides.pop((event.number, event.revision), None)
         commands: list[TurnCommand] = [VoidSegment(event.number, event.revision)]
         pause, self._pause = self._pause, None
         turn = self._turns.get(pause.generation) if pause is not None else None
@@ -323,7 +352,7 @@ class TurnMachine:
         if not utterance.text:
             return "nothing understood"
         if utterance.speaker == "own":
-            return "the wearer's own voice"
+            return _OWN_VOICE
         if utterance.speaker == "unsure" and not self._answer_unsure:
             return "perhaps the wearer's own voice"
         if utterance.number < self._newest_answered:
@@ -398,7 +427,7 @@ def _settled_at(utterance: Utterance, ready_ns: int) -> Utterance:
     return replace(utterance, marks=(*utterance.marks, (Stage.SEGMENT_READY, ready_ns)))
 
 
-def _remember(known: dict[_Key, int], key: _Key, value: int) -> None:
+def _remember(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     """A recogniser that never answers must not make this grow."""
     known[key] = value
     while len(known) > _REMEMBERED:

@@ -107,6 +107,7 @@ def assemble(
     Kinds that this version does not know are kept as plain events.
     """
     utterances: dict[int, UtteranceRecord] = {}
+    asides: dict[int, UtteranceRecord] = {}
     ignored: dict[int, str] = {}
     turns: dict[int, _Turn] = {}
     others: list[EventRecord] = []
@@ -116,7 +117,7 @@ def assemble(
     for row in rows:
         body: dict[str, Any] = json.loads(row.body)
         if row.kind == KINDS[UtteranceHeard]:
-            utterances[body["utterance"]] = _utterance(body)
+            (asides if body.get("aside") else utterances)[body["utterance"]] = _utterance(body)
         elif row.kind == KINDS[QuestionIgnored]:
             ignored[body["utterance"]] = body["reason"]
         elif row.kind in (KINDS[QuestionAccepted], KINDS[ThesisChanged], KINDS[TurnEnded]):
@@ -131,7 +132,8 @@ def assemble(
             engine = tuple(_stream(stream) for stream in body["streams"])
         else:
             others.append(EventRecord((row.at_ns - origin_ns) / 1e9, row.kind, body))
-    heard = tuple(_with_reason(utterance, ignored) for _, utterance in sorted(utterances.items()))
+    found = [_with_reason(utterance, ignored) for utterance in utterances.values()]
+    heard = tuple(sorted([*found, *asides.values()], key=lambda utterance: (utterance.number, utterance.start_s)))
     return SessionRecord(
         summary=summary,
         settings=settings,
@@ -169,6 +171,7 @@ def _utterance(body: Mapping[str, Any]) -> UtteranceRecord:
         confidence=body["confidence"],
         language=body["language"],
         backend=body["backend"],
+        aside=body.get("aside", False),  # earlier versions knew none
     )
 
 

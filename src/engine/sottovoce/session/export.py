@@ -81,7 +81,7 @@ def to_markdown(record: SessionRecord) -> str:
     for utterance in record.utterances:
         lines += _utterance_lines(utterance)
         for turn in record.turns:
-            if turn.utterance == utterance.number:
+            if turn.utterance == utterance.number and not utterance.aside:
                 lines += _turn_lines(turn)
         lines.append("")
     heard = {utterance.number for utterance in record.utterances}
@@ -196,6 +196,7 @@ def _utterance_json(said: UtteranceRecord) -> dict[str, Any]:
         "language": said.language,
         "backend": said.backend,
         "ignored": said.ignored,
+        "aside": said.aside,
     }
 
 

@@ -63,6 +63,8 @@ class UtteranceHeard:
         ISO 639-1 code, or empty.
     backend : str
         The recogniser that answered.
+    aside : bool
+        Whether the wearer said it in a segment whose rest is somebody else's: two utterances have its number then.
     """
 
     utterance: int
@@ -73,6 +75,7 @@ class UtteranceHeard:
     confidence: float | None = None
     language: str = ""
     backend: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +319,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceRecord:
-    """An utterance; ``ignored`` is the reason why it was not answered, empty if it was or if nobody decided."""
+    """An utterance; ``ignored`` is the reason why it was not answered, empty if it was or if nobody decided.
+
+    ``aside``: the wearer's words in a segment of somebody else's, whose utterance has the same number.
+    """
 
     number: int
     start_s: float
@@ -327,6 +333,7 @@ class UtteranceRecord:
     language: str
     backend: str
     ignored: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

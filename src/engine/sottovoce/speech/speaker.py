@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -56,10 +57,17 @@ class SpeakerVerdict:
     def without_wearer(self, audio: Mono) -> tuple[Mono, int, int]:
         """What of the segment's audio is not the wearer's, and the frames at which that begins and ends in it."""
         kept = [part for part in self.parts if part.kind != "own"]
-        if not kept:
-            return audio, 0, len(audio)
-        sound = np.concatenate([audio[part.start_frame : part.end_frame] for part in kept])
-        return sound, kept[0].start_frame, kept[-1].end_frame
+        return _joined(audio, kept) if kept else (audio, 0, len(audio))
+
+    def wearers_part(self, audio: Mono) -> tuple[Mono, int, int] | None:
+        """What of a segment in which others speak is surely the wearer's, in the same form; None if nothing is."""
+        own = [part for part in self.parts if part.kind == "own"]
+        return _joined(audio, own) if own else None
+
+
+def _joined(audio: Mono, parts: Sequence[SpeakerPart]) -> tuple[Mono, int, int]:
+    sound = np.concatenate([audio[part.start_frame : part.end_frame] for part in parts])
+    return sound, parts[0].start_frame, parts[-1].end_frame
 
 
 class SpeakerVerifier(Protocol):
