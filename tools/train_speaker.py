@@ -30,6 +30,7 @@ from speaker_channels import CLEAN, Audio, draw_channel
 from sottovoce.speech.embedding._frontend import Analysis, Floats, analyse
 from sottovoce.speech.embedding._model import Mixture, SpeakerModel, Statistics, statistics_of, supervector
 from sottovoce.speech.embedding.base import Scoring, unit
+from sottovoce.speech.evaluation.trials import error_curve
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "speaker_background"
@@ -217,21 +218,13 @@ def calibrate(trials: Trials) -> tuple[float, float, float, float]:
     return constant, by_score, by_length, by_both
 
 
-def equal_error_pct(scores: npt.NDArray[np.float64], own: npt.NDArray[np.bool_]) -> float:
-    """Where as many own voices are refused as others are taken, in percent."""
-    order = np.argsort(scores, kind="stable")
-    refused = np.cumsum(own[order]) / own.sum()
-    taken = 1.0 - np.cumsum(~own[order]) / (~own).sum()
-    at = int(np.argmin(np.abs(refused - taken)))
-    return float(50.0 * (refused[at] + taken[at]))
-
-
 def show(trials: Trials) -> None:
     """Equal error rates by length and channel."""
     for low, high in ((0.35, 0.8), (0.8, 1.3), (1.3, 2.2), (2.2, 5.0)):
         for clean in (True, False):
             chosen = (trials.speech_s >= low) & (trials.speech_s < high) & (trials.clean == clean)
-            rate = equal_error_pct(trials.scores[chosen], trials.own[chosen])
+            own, others = trials.scores[chosen & trials.own], trials.scores[chosen & ~trials.own]
+            rate = 100.0 * error_curve(own, others).equal_error_rate
             count = int(trials.own[chosen].sum())
             said = "clean" if clean else "changed"
             print(f"{low:4.2f} to {high:4.2f} s, enrolled {said:8}: {rate:5.2f} % of {count} own")

@@ -12,8 +12,8 @@ other voices. The voice is enrolled as it was recorded.
 
 Three candidates of the embedding were compared by the test speakers, so the figures flatter it a little.
 
-An equal error rate has ``_low`` and ``_high`` beside it: 95 % of 400 bootstrap draws of the sentences, and how many
-comparisons it comes from. Five speakers are few: what another five would give may lie outside.
+An equal error rate has ``_low`` and ``_high`` beside it: 95 % of 500 bootstrap draws of the speakers, and of each one's
+sentences, and how many comparisons it comes from.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from bench.rooms import image_room
 from sottovoce.core.types import Mono
 from sottovoce.speech.embedding.base import Embedding, probability
 from sottovoce.speech.embedding.builtin import BuiltinEmbedder
+from sottovoce.speech.evaluation.trials import Trial, curve_of, equal_error_interval
 from sottovoce.speech.wearer.verifier import EnrolledVoice, VerifierSettings
 
 TARGETS = {
@@ -58,15 +58,6 @@ class Sentence:
     audio: Mono
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A segment compared with an enrolled voice."""
-
-    log_odds: float
-    own: bool
-    sentence: str
-
-
 def run(quick: bool) -> dict[str, float]:
     """Measure on the recordings, if they are here; time is measured anyway."""
     figures = {"speaker_ms": _time_ms(20 if quick else 100)}
@@ -90,7 +81,7 @@ def run(quick: bool) -> dict[str, float]:
     return figures
 
 
-def compare(sentences: Sequence[Sentence], length_s: float, change: Change | None, draws: int) -> list[Comparison]:
+def compare(sentences: Sequence[Sentence], length_s: float, change: Change | None, draws: int) -> list[Trial]:
     """Every segment with every enrolled voice, for several draws of what is enrolled."""
     embedder = BuiltinEmbedder()
     whole = {sentence.name: embedder.embed(sentence.audio) for sentence in sentences}
@@ -108,7 +99,7 @@ def compare(sentences: Sequence[Sentence], length_s: float, change: Change | Non
             vectors = [embedding.vector for name in enrolled if (embedding := whole[name]) is not None]
             voice = EnrolledVoice(np.array(vectors), embedder)
             comparisons += [
-                Comparison(voice.log_odds(embedding), sentence.speaker == speaker, sentence.name)
+                Trial(voice.log_odds(embedding), speaker, sentence.speaker, sentence.name)
                 for sentence in sentences
                 if sentence.name not in enrolled
                 for embedding in heard[sentence.name]
@@ -116,39 +107,22 @@ def compare(sentences: Sequence[Sentence], length_s: float, change: Change | Non
     return comparisons
 
 
-def equal_error_pct(scores: npt.NDArray[np.float64], own: npt.NDArray[np.bool_]) -> float:
-    """Where as many own voices are refused as others are taken, in percent of each."""
-    order = np.argsort(scores, kind="stable")
-    refused = np.concatenate([[0.0], np.cumsum(own[order]) / own.sum()])
-    taken = np.concatenate([[1.0], 1.0 - np.cumsum(~own[order]) / (~own).sum()])
-    at = int(np.argmin(np.abs(refused - taken)))
-    return float(50.0 * (refused[at] + taken[at]))
-
-
-def _figures(name: str, comparisons: Sequence[Comparison]) -> dict[str, float]:
-    scores = np.array([comparison.log_odds for comparison in comparisons])
-    own = np.array([comparison.own for comparison in comparisons])
-    names, of = np.unique([comparison.sentence for comparison in comparisons], return_inverse=True)
-    rng = np.random.default_rng(4)
-    rates = []
-    members = [np.flatnonzero(of == number) for number in range(len(names))]
-    for _ in range(400):
-        chosen = np.concatenate([members[number] for number in rng.integers(len(names), size=len(names))])
-        rates.append(equal_error_pct(scores[chosen], own[chosen]))
-    low, high = np.percentile(rates, (2.5, 97.5))
+def _figures(name: str, comparisons: Sequence[Trial]) -> dict[str, float]:
+    low, high = equal_error_interval(comparisons)
+    own = sum(comparison.own for comparison in comparisons)
     return {
-        f"{name}_pct": equal_error_pct(scores, own),
-        f"{name}_low": float(low),
-        f"{name}_high": float(high),
-        f"{name}_own_trials": int(own.sum()),
-        f"{name}_other_trials": int((~own).sum()),
+        f"{name}_pct": 100.0 * curve_of(comparisons).equal_error_rate,
+        f"{name}_low": 100.0 * low,
+        f"{name}_high": 100.0 * high,
+        f"{name}_own_trials": own,
+        f"{name}_other_trials": len(comparisons) - own,
     }
 
 
-def _verdicts(name: str, comparisons: Sequence[Comparison]) -> dict[str, float]:
+def _verdicts(name: str, comparisons: Sequence[Trial]) -> dict[str, float]:
     """What the wearer meets: verdicts at the certainty that is the default."""
     certainty = VerifierSettings().certainty
-    chances = np.array([probability(comparison.log_odds) for comparison in comparisons])
+    chances = np.array([probability(comparison.score) for comparison in comparisons])
     own = np.array([comparison.own for comparison in comparisons])
     unsure = (chances < certainty) & (chances > 1.0 - certainty)
     return {

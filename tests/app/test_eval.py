@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,11 +13,15 @@ import pytest
 
 from sottovoce.app.evaluate import command as eval_command
 from sottovoce.app.evaluate import example as example_module
-from sottovoce.app.evaluate.manifest import read_manifest
-from sottovoce.app.evaluate.measure import ALL, Heard, summarise
+from sottovoce.app.evaluate.manifest import Item, read_manifest
+from sottovoce.app.evaluate.measure import ALL, Heard, Voices, summarise
 from sottovoce.app.evaluate.plots import curves
+from sottovoce.app.evaluate.voices import Spoken
 from sottovoce.core.errors import ConfigError
+from sottovoce.speech.embedding.base import Embedding, Scoring
+from sottovoce.speech.embedding.builtin import BuiltinEmbedder
 from tests.app.conftest import Result
+from tests.support.voices import SAMPLERATE, STRANGER, WEARER, say
 
 Cli = Callable[..., Result]
 
@@ -213,21 +218,80 @@ def voices(folder: Path) -> list[Heard]:
     for line in lines:
         (folder / line.split(",")[0]).write_bytes((folder / "a.wav").read_bytes())
     write(folder, "file,speaker,enrol\n" + "\n".join(lines) + "\n")
-    vectors = {"a": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])}
-    return [Heard(item, 1.0, 0.1, "", None, None, None, None, vectors[item.speaker]) for item in read_manifest(folder)]
+    return [Heard(item, 1.0, 0.1, "", None, None, None, None, spoken(item)) for item in read_manifest(folder)]
+
+
+def spoken(item: Item, **alike: bool) -> Spoken:
+    """A voice that points in the direction of its speaker."""
+    vector = np.array([1.0, 0.0] if item.speaker == "a" or alike else [0.0, 1.0], np.float32)
+    return Spoken(item.speaker, item.name, item.enrol, (Embedding(vector, 3.0),))
+
+
+class Compass(BuiltinEmbedder):
+    """Compares directions."""
+
+    scoring = Scoring((-5.0, 10.0, 0.0, 0.0))
+
+
+VOICES = Voices(Compass(), 0.9)
 
 
 def test_enrolled_speakers_are_tried_against_every_other_recording(voices: list[Heard]) -> None:
-    (summary,) = summarise(voices)
+    (summary,) = summarise(voices, VOICES)
     assert summary.figures["equal_error_rate"].value == 0.0
     assert summary.figures["equal_error_rate"].trials == 8
-    assert summary.curve is not None
+    assert summary.figures["own_called_other"].trials == 4
+    assert summary.figures["other_called_own"].value == 0.0
+    assert summary.voices is not None
+    assert summary.voices.advice is None
     assert "EER 0.0 %" in curves([summary])
+    (unmeasured,) = summarise(voices, None)
+    assert unmeasured.voices is None
+
+
+def test_voices_of_which_none_is_enrolled_are_compared_in_pairs(voices: list[Heard]) -> None:
+    unknown = [replace(one, item=replace(one.item, enrol=False), voice=spoken(replace(one.item, enrol=False)))
+               for one in voices]  # fmt: skip
+    (summary,) = summarise(unknown, VOICES)
+    assert summary.figures["equal_error_rate"].trials == 15
+
+
+def test_voices_that_nothing_can_be_compared_with_are_left_out(voices: list[Heard]) -> None:
+    (summary,) = summarise([one for one in voices if one.item.speaker == "a"], VOICES)
+    assert summary.voices is None
+    silent = [replace(one, voice=Spoken(one.item.speaker, one.item.name, False, ())) for one in voices]
+    (summary,) = summarise(silent, VOICES)
+    assert summary.voices is None
 
 
 def test_voices_that_cannot_be_told_apart_have_an_error_of_one_half(voices: list[Heard]) -> None:
-    from dataclasses import replace
-
-    alike = [replace(one, voice=np.array([1.0, 0.0])) for one in voices]
-    (summary,) = summarise(alike)
+    alike = [replace(one, voice=spoken(one.item, alike=True)) for one in voices]
+    (summary,) = summarise(alike, VOICES)
     assert summary.figures["equal_error_rate"].value == 0.5
+    assert summary.figures["other_called_own"].value == 1.0
+
+
+def test_voices_of_a_folder_are_compared_by_condition(cli: Cli, tmp_path: Path) -> None:
+    import soundfile
+
+    rows = ["file,speaker,enrol,condition"]
+    for name, voice in (("anna", WEARER), ("bert", STRANGER)):
+        soundfile.write(tmp_path / f"{name}.wav", say(voice, 0, 3), SAMPLERATE)
+        rows.append(f"{name}.wav,{name},yes,")
+        for sentence in (4, 6):
+            for condition, gain in (("near", 1.0), ("far", 0.1)):
+                file = f"{name}{sentence}{condition}.wav"
+                soundfile.write(tmp_path / file, gain * say(voice, sentence, sentence + 2), SAMPLERATE)
+                rows.append(f"{file},{name},,{condition}")
+    write(tmp_path, "\n".join(rows) + "\n")
+    result = cli("eval", tmp_path, "--json", "--out", tmp_path / "report")
+    assert result.code == 0, result.err
+    every, near, far = result.json["conditions"]
+    assert result.json["parts"]["speaker"] == "builtin"
+    assert (every["equal_error_rate"]["value"], every["equal_error_rate"]["trials"]) == (0.0, 16)
+    assert (near["equal_error_rate"]["trials"], far["equal_error_rate"]["trials"]) == (8, 8)
+    assert {*every["curve"][0]} == {"threshold", "false_accept", "false_reject"}
+    ElementTree.fromstring((tmp_path / "report" / "voices.svg").read_text(encoding="utf-8"))
+    shown = cli("eval", tmp_path).out
+    assert "EER" in shown
+    assert "speaker.certainty: no advice" in shown

@@ -7,7 +7,14 @@ import pytest
 
 from sottovoce.speech.evaluation.frames import FrameCounts, count_frames, spans_of
 from sottovoce.speech.evaluation.intervals import bootstrap, wilson
-from sottovoce.speech.evaluation.trials import equal_error_interval, error_curve
+from sottovoce.speech.evaluation.trials import (
+    Advice,
+    Trial,
+    advise,
+    equal_error_interval,
+    error_curve,
+    share_interval,
+)
 from sottovoce.speech.evaluation.words import WordErrors, spoken_words, word_errors
 from sottovoce.speech.segmenter import Segment, SpeechStarted
 
@@ -89,8 +96,52 @@ def test_equal_error_rate_of_two_normal_distributions(rng: np.random.Generator) 
     assert curve.equal_error_rate == pytest.approx(0.1587, abs=0.015)  # that of a distance of two deviations
     assert (np.diff(curve.false_accepts) <= 0).all()
     assert (np.diff(curve.false_rejects) >= 0).all()
-    low, high = equal_error_interval(same[:200].tolist(), different[:200].tolist())
+
+
+def trials(rng: np.random.Generator, speakers: int, spread: float = 0.0) -> list[Trial]:
+    """Ten recordings of each speaker against each; own ones two deviations higher, give or take what a speaker has."""
+    better = rng.normal(0.0, spread, speakers) if spread else np.zeros(speakers)
+    return [
+        Trial(rng.normal(2.0 + better[heard] if heard == known else 0.0), f"{known}", f"{heard}", f"{heard}-{number}")
+        for heard in range(speakers)
+        for number in range(10)
+        for known in range(speakers)
+    ]
+
+
+def test_equal_error_interval_holds_the_truth_and_grows_with_what_speakers_differ_in(rng: np.random.Generator) -> None:
+    low, high = equal_error_interval(trials(rng, 20))
     assert low < 0.1587 < high
+    wide_low, wide_high = equal_error_interval(trials(rng, 20, spread=2.0))
+    assert wide_high - wide_low > 1.5 * (high - low)
+    two_low, two_high = equal_error_interval(trials(rng, 2))
+    assert 0.0 <= two_low < two_high <= 1.0
+
+
+def test_pieces_of_one_recording_are_drawn_together(rng: np.random.Generator) -> None:
+    alone = trials(rng, 6)
+    often = [trial for trial in alone for _ in range(20)]
+    apart, together = equal_error_interval(alone), equal_error_interval(often)
+    assert together[1] - together[0] == pytest.approx(apart[1] - apart[0], abs=0.02)
+
+
+def test_share_has_an_interval_of_the_same_draws(rng: np.random.Generator) -> None:
+    made = trials(rng, 8)
+    low, high = share_interval(made, lambda trial: trial.score > 2.0, lambda trial: trial.own)
+    assert 0.0 < low < 0.5 < high < 1.0
+    assert share_interval(made, lambda trial: False, lambda trial: not trial.own) == (0.0, 0.0)
+
+
+def test_least_certainty_that_is_rarely_wrong_is_advised() -> None:
+    def scored(own: float, others: float, count: int = 100) -> list[Trial]:
+        return [Trial(own, "a", "a", f"{at}") for at in range(count)] + [
+            Trial(others, "a", "b", f"{at}") for at in range(count)
+        ]
+
+    assert advise(scored(4.0, -4.0)) == Advice(0.5, 1.0, 1.0)
+    assert advise([*scored(4.0, -4.0), *scored(4.0, 2.0, 5)]) == Advice(0.89, 1.0, 100 / 105)
+    assert advise(scored(4.0, 6.0)) is None
+    assert advise(scored(4.0, -4.0, 99)) is None
 
 
 def test_trials_of_one_kind_only_are_refused() -> None:

@@ -18,7 +18,7 @@ from sottovoce.core.errors import AudioFileError, ConfigError, NotesError
 
 if TYPE_CHECKING:
     from sottovoce.app.evaluate.manifest import Item
-    from sottovoce.app.evaluate.measure import Heard, Parts
+    from sottovoce.app.evaluate.measure import Heard, Parts, Voices
     from sottovoce.app.settings import Config
     from sottovoce.core.types import Mono
     from sottovoce.speech.asr.base import Recognizer
@@ -46,8 +46,8 @@ def command(app: AppContext, folder: Path, out: Path | None, as_json: bool, exam
 
     DIR holds manifest.csv or manifest.jsonl, which says of each recording what is known of it: where speech is, what is
     said, by whom, which note answers, under which condition. The report tells, by condition and with 95 % intervals:
-    how well speech was told from silence, words wrong, and how often the right note was found. Voices are not compared
-    yet. Ctrl-C ends it with a report of what was measured so far.
+    how well speech was told from silence, words wrong, how well voices were told apart, and how often the right note
+    was found. Ctrl-C ends it with a report of what was measured so far.
     """
     from sottovoce.app.evaluate.manifest import read_manifest
 
@@ -102,7 +102,22 @@ def _open_parts(app: AppContext, folder: Path, items: Sequence[Item], stack: Exi
     if any(item.transcript or item.notes is not None or item.speech == () for item in items):
         with app.err.status("loading the recogniser"):
             recognizer = stack.enter_context(closing(_open_recognizer(config, notes, index)))
-    return Parts(lambda: make_segmenter(config), recognizer, index, None)
+    return Parts(lambda: make_segmenter(config), recognizer, index, _open_voices(app, items, stack))
+
+
+def _open_voices(app: AppContext, items: Sequence[Item], stack: ExitStack) -> Voices | None:
+    """What compares voices, if the manifest names those of several recordings."""
+    if sum(bool(item.speaker) for item in items) < 2:
+        return None
+    from sottovoce.app.evaluate.measure import Voices
+    from sottovoce.app.models import fetch_missing
+    from sottovoce.app.opening import open_wearer_embedder
+
+    fetch_missing(app, app.config, ("embedding",))
+    with app.err.status("loading what tells voices apart"):
+        embedder = stack.enter_context(closing(open_wearer_embedder(app.config)))
+        embedder.warm()
+    return Voices(embedder, app.config.speaker.certainty)
 
 
 def _open_recognizer(config: Config, notes: Notes | None, index: NotesIndex | None) -> Recognizer:
@@ -198,9 +213,12 @@ def _report(
     from sottovoce.app.evaluate import plots, report
     from sottovoce.app.evaluate.measure import summarise
 
-    summaries = summarise(heard)
-    config = app.config
-    used = {"vad": config.vad.backend, "asr": "" if parts.recognizer is None else parts.recognizer.name}
+    summaries = summarise(heard, parts.voices)
+    used = {
+        "vad": app.config.vad.backend,
+        "asr": "" if parts.recognizer is None else parts.recognizer.name,
+        "speaker": "" if parts.voices is None else parts.voices.embedder.name,
+    }
     document = report.as_json(summaries, heard, used, whole)
     if as_json:
         app.print_json(document)
@@ -211,7 +229,7 @@ def _report(
     written = {"report.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n"}
     if heard:
         written["figures.svg"] = plots.bars(summaries)
-    if any(summary.curve is not None for summary in summaries):
+    if any(summary.voices is not None for summary in summaries):
         written["voices.svg"] = plots.curves(summaries)
     try:
         for name, text in written.items():

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from sottovoce.app.evaluate.manifest import Item
+from sottovoce.app.evaluate.voices import Compared, Spoken, called, compare, embed_voice
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import Recognizer
+from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.evaluation.frames import FrameCounts, count_frames, spans_of
 from sottovoce.speech.evaluation.intervals import bootstrap, wilson
-from sottovoce.speech.evaluation.trials import ErrorCurve, equal_error_interval, error_curve
+from sottovoce.speech.evaluation.trials import Trial, equal_error_interval, share_interval
 from sottovoce.speech.evaluation.words import WordErrors, word_errors
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.segmenter import Segment, Segmenter
@@ -28,23 +27,23 @@ ALL = "all"
 #: Hits that are looked at.
 MOST_HITS = 5
 
-Vector = npt.NDArray[np.floating]
 
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """How voices are compared, and how sure a verdict has to be."""
 
-class Embedding(Protocol):
-    """A voice as a vector; two of the same person have a high cosine."""
-
-    def __call__(self, audio: Mono, samplerate: int) -> Vector: ...
+    embedder: Embedder
+    certainty: float
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is measured; ``embed`` and ``index`` are None where there is nothing to measure them by."""
+    """What is measured; what there is nothing to measure by is None."""
 
     segmenter: Callable[[], Segmenter]
     recognizer: Recognizer | None
     index: NotesIndex | None
-    embed: Embedding | None
+    voices: Voices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,8 @@ class Heard:
     rank : int or None
         Of the first right note, from 1; 0 if it is not among the first five. Where no note is right, 1 if none was
         found.
-    voice : ndarray or None
-        Of its speech, if its speaker is known.
+    voice : Spoken or None
+        If its speaker is known.
     """
 
     item: Item
@@ -80,7 +79,7 @@ class Heard:
     words: WordErrors | None
     frames: FrameCounts | None
     rank: int | None
-    voice: Vector | None
+    voice: Spoken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Summary:
     length_s: float
     work_s: float
     figures: Mapping[str, Figure]
-    curve: ErrorCurve | None
+    voices: Compared | None
 
 
 def hear(item: Item, audio: Mono, samplerate: int, parts: Parts) -> Heard:
@@ -131,29 +130,46 @@ def hear(item: Item, audio: Mono, samplerate: int, parts: Parts) -> Heard:
         word_errors(said, text) if said is not None and parts.recognizer is not None else None,
         None if item.speech is None else count_frames(item.speech, spans_of(events), length_s),
         _rank(item, text, parts.index),
-        _voice(item, segments, samplerate, parts.embed),
+        _voice(item, segments, parts.voices),
     )
 
 
-def summarise(heard: Sequence[Heard]) -> list[Summary]:
+def summarise(heard: Sequence[Heard], voices: Voices | None) -> list[Summary]:
     """The figures of all recordings, and then of each condition, in the order of the manifest."""
     conditions = list(dict.fromkeys(one.item.condition for one in heard if one.item.condition))
     groups = [(ALL, heard)]
     if len(conditions) > 1:
         groups += [(name, [one for one in heard if one.item.condition == name]) for name in conditions]
-    enrolled = [one for one in heard if one.item.enrol]
-    return [_summary(name, group, enrolled) for name, group in groups]
+    enrolled = [one.voice for one in heard if one.voice is not None and one.voice.enrol]
+    return [_summary(name, group, enrolled, voices) for name, group in groups]
 
 
-def _summary(name: str, group: Sequence[Heard], enrolled: Sequence[Heard]) -> Summary:
+def _summary(name: str, group: Sequence[Heard], enrolled: Sequence[Spoken], voices: Voices | None) -> Summary:
     figures = {key: figure for key, figure in _figures(group) if figure.trials}
-    same, different = _trials([one for one in group if not one.item.enrol], enrolled)
-    curve = error_curve(same, different) if same and different else None
-    if curve is not None:
-        low, high = equal_error_interval(same, different)
-        figures["equal_error_rate"] = Figure(curve.equal_error_rate, low, high, len(same) + len(different))
+    compared = None
+    if voices is not None:
+        compared = compare([one.voice for one in group if one.voice is not None], enrolled, voices.embedder)
+        figures |= dict(_figures_of(compared, voices.certainty)) if compared is not None else {}
     length_s, work_s = sum(one.length_s for one in group), sum(one.work_s for one in group)
-    return Summary(name, len(group), length_s, work_s, figures, curve)
+    return Summary(name, len(group), length_s, work_s, figures, compared)
+
+
+def _figures_of(compared: Compared, certainty: float) -> Iterator[tuple[str, Figure]]:
+    trials = compared.trials
+    low, high = equal_error_interval(trials)
+    yield "equal_error_rate", Figure(compared.curve.equal_error_rate, low, high, len(trials))
+    yield "own_called_other", _called(trials, True, "other", certainty)
+    yield "other_called_own", _called(trials, False, "own", certainty)
+
+
+def _called(trials: Sequence[Trial], own: bool, verdict: str, certainty: float) -> Figure:
+    """How many of one kind of trials get a verdict."""
+    chosen = [trial for trial in trials if trial.own is own]
+    count = sum(called(trial, certainty) == verdict for trial in chosen)
+    low, high = share_interval(
+        trials, lambda trial: called(trial, certainty) == verdict, lambda trial: trial.own is own
+    )
+    return Figure(count / len(chosen), low, high, len(chosen))
 
 
 def _figures(group: Sequence[Heard]) -> Iterator[tuple[str, Figure]]:
@@ -199,23 +215,8 @@ def names_of(title: str, questions: Sequence[str]) -> set[str]:
     return {name.casefold() for name in (title, *questions)}
 
 
-def _voice(item: Item, segments: Sequence[Segment], samplerate: int, embed: Embedding | None) -> Vector | None:
-    if embed is None or not item.speaker or not segments:
+def _voice(item: Item, segments: Sequence[Segment], voices: Voices | None) -> Spoken | None:
+    if voices is None or not item.speaker or not segments:
         return None
-    vector = embed(np.concatenate([segment.audio for segment in segments]), samplerate)
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)
-
-
-def _trials(tested: Sequence[Heard], enrolled: Sequence[Heard]) -> tuple[list[float], list[float]]:
-    """Scores of one voice and of two: each recording against each enrolled speaker, or all pairs if none is."""
-    scores: tuple[list[float], list[float]] = ([], [])
-    voices = [(one.item.speaker, one.voice) for one in tested if one.voice is not None]
-    known = [(one.item.speaker, one.voice) for one in enrolled if one.voice is not None]
-    if known:
-        speakers = {name: np.sum([voice for who, voice in known if who == name], axis=0) for name, _ in known}
-        pairs = [(who, name, voice, profile) for who, voice in voices for name, profile in speakers.items()]
-    else:
-        pairs = [(who, other, voice, theirs) for (who, voice), (other, theirs) in combinations(voices, 2)]
-    for who, other, voice, profile in pairs:
-        scores[who != other].append(float(voice @ profile / max(float(np.linalg.norm(profile)), 1e-12)))
-    return scores
+    speech = np.concatenate([segment.audio for segment in segments])
+    return embed_voice(item.speaker, item.name, item.enrol, speech, voices.embedder)

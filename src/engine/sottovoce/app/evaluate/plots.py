@@ -49,7 +49,7 @@ def bars(summaries: Sequence[Summary]) -> str:
 
 def curves(summaries: Sequence[Summary]) -> str:
     """Own voices refused over other voices accepted, for each condition that has trials of both kinds."""
-    drawn = [summary for summary in summaries if summary.curve is not None]
+    drawn = [(summary.condition, summary.voices.curve) for summary in summaries if summary.voices is not None]
     parts = [f'<text x="{_LEFT}" y="22" font-weight="bold">Own voices refused, by other voices accepted</text>']
     for tick in range(0, 101, 20):
         x, y = _LEFT + _SIDE * tick / 100, _TOP + _SIDE * (1 - tick / 100)
@@ -61,18 +61,19 @@ def curves(summaries: Sequence[Summary]) -> str:
         ]
     diagonal = f'x1="{_LEFT}" y1="{_TOP + _SIDE}" x2="{_LEFT + _SIDE}" y2="{_TOP}"'
     parts.append(f'<line class="grid" {diagonal} stroke-dasharray="4 4"/>')
-    for number, summary in enumerate(drawn):
-        assert summary.curve is not None
+    for number, (condition, curve) in enumerate(drawn):
         points = " ".join(
             f"{_LEFT + _SIDE * accept:.1f},{_TOP + _SIDE * (1 - reject):.1f}"
-            for accept, reject in zip(summary.curve.false_accepts, summary.curve.false_rejects, strict=True)
+            for accept, reject in zip(curve.false_accepts, curve.false_rejects, strict=True)
         )
         colour, x, y = f"c{number % _COLOURS}", _LEFT + _SIDE + 16, _TOP + 14 + 20 * number
-        rate = 100 * summary.curve.equal_error_rate
+        rate = 100 * curve.equal_error_rate
+        meeting = f'cx="{_LEFT + _SIDE * rate / 100:.1f}" cy="{_TOP + _SIDE * (1 - rate / 100):.1f}"'
         parts += [
             f'<polyline class="line {colour}" points="{points}"/>',
+            f'<circle class="line {colour}" {meeting} r="4"/>',
             f'<line class="line {colour}" x1="{x}" x2="{x + 20}" y1="{y - 4}" y2="{y - 4}"/>',
-            f'<text x="{x + 28}" y="{y}">{escape(summary.condition)}: EER {rate:.1f} %</text>',
+            f'<text x="{x + 28}" y="{y}">{escape(condition)}: EER {rate:.1f} %</text>',
         ]
     return _document("Own and other voices", _LEFT + _SIDE + 260, _TOP + _SIDE + _BOTTOM, parts)
 

@@ -19,6 +19,8 @@ FIGURES = {
     "word_error_rate": ("words wrong", "words replaced, missed or added, over words said"),
     "false_text": ("false text", "share of the recordings without speech of which words were made"),
     "equal_error_rate": ("EER", "where own voices refused and other voices accepted are equally many"),
+    "own_called_other": ("own missed", "share of own voices that a session would take for another's"),
+    "other_called_own": ("other missed", "share of other voices that a session would take for one's own"),
     "hit_at_1": ("hit@1", "share of the questions whose right note came first"),
     "hit_at_5": ("hit@5", "share of those whose right note was among five"),
     "false_note": ("false note", "share of the questions without an answer that got one"),
@@ -37,7 +39,6 @@ def table(summaries: Sequence[Summary]) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        caption="% [95 % interval] of trials",
         caption_justify="left",
     )
     made.add_column("condition", overflow="fold")
@@ -45,11 +46,28 @@ def table(summaries: Sequence[Summary]) -> Table:
     for key in shown:
         made.add_column(FIGURES[key][0], justify="right", no_wrap=True)
     made.add_column("work / s", justify="right")
+    made.caption = "\n".join(["% \\[95 % interval] of trials", *_advice(summaries)])
     for summary in summaries:
         cells = [_cell(summary.figures.get(key)) for key in shown]
         speed = f"{summary.work_s / summary.length_s:.2f}" if summary.length_s else ""
         made.add_row(summary.condition, str(summary.recordings), *cells, speed)
     return made
+
+
+def _advice(summaries: Sequence[Summary]) -> list[str]:
+    """Which certainty to set, by all recordings."""
+    compared = summaries[0].voices if summaries else None
+    if compared is None:
+        return []
+    if compared.advice is None:
+        return [
+            "speaker.certainty: no advice; it takes 100 comparisons of each kind, and voices that can be told apart"
+        ]
+    advice = compared.advice
+    return [
+        f"speaker.certainty = {advice.certainty:.2f} would mistake at most 1 % of either: it knows "
+        f"{100 * advice.own_known:.0f} % of the own voices and {100 * advice.others_known:.0f} % of the others for sure"
+    ]
 
 
 def _cell(figure: Figure | None) -> str:
@@ -72,13 +90,15 @@ def as_json(summaries: Sequence[Summary], heard: Sequence[Heard], parts: dict[st
 
 
 def _summary(summary: Summary) -> dict[str, object]:
-    curve = summary.curve
+    compared = summary.voices
+    curve = None if compared is None else compared.curve
     return {
         "condition": summary.condition,
         "recordings": summary.recordings,
         "length_s": round(summary.length_s, 3),
         "work_s": round(summary.work_s, 3),
         **{key: asdict(figure) for key, figure in summary.figures.items()},
+        "advice": None if compared is None or compared.advice is None else asdict(compared.advice),
         "curve": None
         if curve is None
         else [
