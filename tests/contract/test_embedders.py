@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from sottovoce.core.errors import BackendError, ConfigError
+from sottovoce.speech.embedding import ecapa
 from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.embedding.builtin import BuiltinEmbedder
+from sottovoce.speech.local.catalogue import catalogue, needed
 from sottovoce.speech.registry import backend_names, describe, open_embedder
 from sottovoce.speech.wearer.enrolment import examine, make_profile
 from sottovoce.speech.wearer.verifier import WearerVerifier
@@ -100,7 +102,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "onnx":
         settings = {"model": tiny_onnx(folder), "device": "cpu"}
     elif request.param == "ecapa":
-        settings = {"model": str(tiny_ecapa(folder)), "device": "cpu", "offline": True}
+        settings = {"model": str(tiny_ecapa(folder)), "device": "cpu"}
     embedder = open_embedder(request.param, **settings)
     embedder.warm()
     yield embedder
@@ -166,7 +168,7 @@ def test_closed_network_says_so(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason='pip install "sottovoce[onnx]"')
     embedder = open_embedder("onnx", model=tiny_onnx(tmp_path))
     embedder.close()
-    with pytest.raises(BackendError, match="is closed"):
+    with pytest.raises(BackendError, match="the embedder 'onnx' is closed"):
         embedder.embed(say(WEARER, 0, 1))
 
 
@@ -185,13 +187,23 @@ def test_onnx_without_a_model_or_with_a_wrong_one_says_what_to_do(tmp_path: Path
         open_embedder("onnx", model=tiny_onnx(tmp_path, rank=2)).warm()
 
 
-def test_ecapa_that_is_not_here_is_not_looked_for_on_the_network(
+def test_ecapa_is_a_model_like_any_other_and_never_fetched_by_a_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("speechbrain", reason='pip install "sottovoce[ecapa]"')
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(BackendError, match="not in the cache of the hub") as caught:
-        open_embedder("ecapa", offline=True).warm()
-    assert "speaker.ecapa_model" in caught.value.hint
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert [each.name for each in catalogue(tmp_path) if each.name.startswith("ecapa/")] == ["ecapa/voxceleb"]
+    assert [each.name for each in needed("embedding", "ecapa")] == ["ecapa/voxceleb"]
+    assert [each.name for each in needed("embedding", "ecapa", model="me/mine")] == ["ecapa/me/mine"]
+    assert list(needed("embedding", "ecapa", model=str(tmp_path))) == []
+    with pytest.raises(ConfigError, match="neither a folder nor") as caught:
+        needed("embedding", "ecapa", model="no such thing")
+    assert caught.value.key == "speaker.ecapa_model"
+
+
+def test_ecapa_that_is_not_here_says_what_fetches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(BackendError, match="ecapa/voxceleb is not on this machine") as caught:
+        ecapa.open().warm()
+    assert caught.value.hint == "sottovoce models get ecapa/voxceleb"
     with pytest.raises(BackendError, match="holds no hyperparams"):
-        open_embedder("ecapa", model=str(tmp_path)).warm()
+        ecapa.open(model=str(tmp_path)).warm()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,6 +131,56 @@ def test_no_connection_is_an_error_that_a_retry_may_mend(model: HubModel, monkey
     with pytest.raises(BackendError, match=r"cannot be fetched from http://127\.0\.0\.1:9/Systran") as caught:
         model.fetch(nobody)
     assert caught.value.retryable
+
+
+def wrapped(inner: BaseException) -> RuntimeError:
+    """As the hub's library, or the one below it, passes it on."""
+    error = RuntimeError("something of the library")
+    error.__cause__ = inner
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint", "retryable"),
+    [
+        (wrapped(ConnectionRefusedError(111, "refused")), "no connection (ConnectionRefusedError", "goes on", True),
+        (wrapped(socket.gaierror(-2, "Name or service not known")), "Name or service not known", "goes on", True),
+        (wrapped(TimeoutError("timed out")), "no connection (TimeoutError: timed out)", "goes on", True),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable", "goes on", True),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x/y"),
+            "/x/y cannot be written (Permission",
+            "HF_HUB",
+            False,
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "Read-only file system", "HF_HUB_CACHE", False),
+        (OSError(errno.ENOSPC, "No space"), "the disk is full", "make room", False),
+        (wrapped(ssl.SSLCertVerificationError(1, "bad")), "its certificate is not trusted", "SSL_CERT_FILE", False),
+        (KeyError("siblings"), "its library fails (KeyError: 'siblings')", "update huggingface-hub", False),
+        (ValueError("no JSON\nat all"), "its library fails (ValueError: no JSON)", "update huggingface-hub", False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_happened_is_named_and_not_always_the_connection(
+    server: FileServer,
+    model: HubModel,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+    hint: str,
+    retryable: bool,
+) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", fail)
+    with pytest.raises(BackendError) as caught:
+        model.fetch(nobody)
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.retryable is retryable
+    if not retryable:
+        assert "no connection" not in caught.value.message
 
 
 def test_removed_model_is_gone_from_the_cache(server: FileServer, model: HubModel, tmp_path: Path) -> None:

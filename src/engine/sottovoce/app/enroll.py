@@ -49,10 +49,12 @@ def command(context: click.Context, files: tuple[Path, ...], language: str | Non
     if context.invoked_subcommand is not None:
         return
     app = context.ensure_object(AppContext)
+    from sottovoce.app.models import fetch_missing
     from sottovoce.app.voices import open_profiles
 
     name, profiles = app.config.speaker.profile, open_profiles(app.config)
     before = _before(profiles, name, existing)
+    fetch_missing(app, app.config, ("embedding",))  # before anybody speaks
     if files:
         recorded, findings = _read(files)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sottovoce.speech.local.model import Progress
     from sottovoce.speech.registry import BackendInfo, Kind
 
-_KINDS: tuple[Kind, ...] = ("asr", "llm", "tts")
+_KINDS: tuple[Kind, ...] = ("asr", "llm", "tts", "embedding")
 
 
 def every(config: Config) -> tuple[LocalModel, ...]:
@@ -39,15 +39,15 @@ def wanted(config: Config) -> tuple[LocalModel, ...]:
     return tuple({model.name: model for _, model in _wanted(config)}.values())
 
 
-def fetch_missing(app: AppContext, config: Config) -> None:
-    """Fetch what a session with these settings needs and this machine lacks.
+def fetch_missing(app: AppContext, config: Config, kinds: Sequence[Kind] = _KINDS) -> None:
+    """Fetch what a session with these settings, or some of its parts, needs and this machine lacks.
 
     Raises
     ------
     BackendError
         Something cannot be had, or offline mode is on.
     """
-    for backend, model in _wanted(config):
+    for backend, model in _wanted(config, kinds):
         # without its packages a backend cannot be opened, which is told better then
         if not backend.missing and model.held.state is not State.WHOLE:
             fetch(app, model, offline=config.models.offline)
@@ -74,13 +74,17 @@ def in_words(held: Held, about_bytes: int | None) -> str:
             return f"not here ({megabytes(about_bytes)})" if about_bytes else "not here"
 
 
-def _wanted(config: Config) -> Iterator[tuple[BackendInfo, LocalModel]]:
-    from sottovoce.app.opening import settings_of
+def _wanted(config: Config, kinds: Sequence[Kind] = _KINDS) -> Iterator[tuple[BackendInfo, LocalModel]]:
+    from sottovoce.app.opening import settings_of, wearer_backend
     from sottovoce.speech.local.catalogue import needed
     from sottovoce.speech.registry import describe
 
-    for kind in _KINDS:
-        for backend in backend_list(str(config.get(f"{kind}.backend"))):
+    for kind in kinds:
+        if kind != "embedding":
+            backends = backend_list(str(config.get(f"{kind}.backend")))
+        else:  # of several, one is used
+            backends = (wearer_backend(config),) if config.speaker.verify else ()
+        for backend in backends:
             for model in needed(kind, backend, **settings_of(config, kind, backend)):
                 yield describe(kind, backend), model
 

@@ -129,11 +129,15 @@ def _recognizer_settings(config: Config, name: str) -> dict[str, object]:
             return language
 
 
-def open_wearer_embedder(config: Config) -> Embedder:
-    """The first embedder that the settings name and that is installed; if none is, the first one says what it lacks."""
+def wearer_backend(config: Config) -> str:
+    """The first embedder that the settings name and that is installed; if none is, the first one."""
     names = backend_list(config.speaker.backend)
-    installed = (name for name in names if not describe("embedding", name).missing)
-    name = next(installed, names[0])
+    return next((name for name in names if not describe("embedding", name).missing), names[0])
+
+
+def open_wearer_embedder(config: Config) -> Embedder:
+    """The embedder that judges voices; if it is not installed, it says what it lacks."""
+    name = wearer_backend(config)
     return open_embedder(name, **settings_of(config, "embedding", name))
 
 
@@ -141,7 +145,7 @@ def _embedder_settings(config: Config, name: str) -> dict[str, object]:
     speaker = config.speaker
     match name:
         case "ecapa":
-            return {"model": speaker.ecapa_model, "device": speaker.device, "offline": config.models.offline}
+            return {"model": speaker.ecapa_model, "device": speaker.device}
         case "onnx":
             return {"model": speaker.onnx_model, "threshold": speaker.onnx_threshold, "device": speaker.device}
         case _:

@@ -1,4 +1,4 @@
-"""ECAPA-TDNN by SpeechBrain, on the processor or on CUDA: 80 MB, trained on thousands of voices.
+"""ECAPA-TDNN by SpeechBrain, on the processor or on CUDA: 90 MB, trained on thousands of voices.
 
 B. Desplanques, J. Thienpondt and K. Demuynck, "ECAPA-TDNN: emphasized channel attention, propagation and aggregation in
 TDNN based speaker verification" (2020).
@@ -6,82 +6,68 @@ TDNN based speaker verification" (2020).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sottovoce.core.errors import BackendError, BackendUnavailableError
+from sottovoce.core.errors import BackendError, BackendUnavailableError, ConfigError
 from sottovoce.core.types import Mono
-from sottovoce.speech.embedding._network import cosine_weights, fingerprint, trim
-from sottovoce.speech.embedding.base import Embedding, Scoring, unit
+from sottovoce.speech.embedding._network import NetworkEmbedder
+from sottovoce.speech.local.hub import HubModel
+from sottovoce.speech.local.model import LocalModel, located
 
 EXTRA = "ecapa"
 PACKAGES = ("speechbrain", "torch")
 SENDS = ""
 
-_HUB_MODEL = "speechbrain/spkrec-ecapa-voxceleb"
-_FILES = ("hyperparams.yaml", "*.ckpt")
-_SETTINGS_FILE = "hyperparams.yaml"
+REPOSITORY = "speechbrain/spkrec-ecapa-voxceleb"
+_SETTINGS_FILE, _NUMBERS_FILE = "hyperparams.yaml", "embedding_model.ckpt"
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 #: Cosine at which SpeechBrain takes two recordings for the same voice; an enrolled voice is the mean of several, and
 #: lies nearer to each.
 _THRESHOLD = 0.33
 
 
-def open(model: str = _HUB_MODEL, device: str = "auto", offline: bool = False) -> EcapaEmbedder:
+def open(model: str = REPOSITORY, device: str = "auto") -> EcapaEmbedder:
     """Open the network.
 
     Parameters
     ----------
     model : str
-        Name on the Hugging Face hub, or a folder that holds its files.
+        Name on the Hugging Face hub, whose files `sottovoce models get` fetches, or a folder that holds them.
     device : {"auto", "cpu", "cuda"}
         Where it runs.
-    offline : bool
-        Look for it in the cache of the hub alone, never on the network.
     """
-    return EcapaEmbedder(model, device, offline)
+    return EcapaEmbedder(model, device)
 
 
-class EcapaEmbedder:
-    """Loads at the first call, or :meth:`warm`; parameters as for :func:`open`."""
+def catalogue(folder: Path) -> Sequence[LocalModel]:
+    """The model that is used unless a setting says otherwise; the hub's cache holds it, whatever ``folder`` is."""
+    return (_hub_model(REPOSITORY),)
+
+
+def needs(model: str = REPOSITORY, device: str = "auto") -> Sequence[LocalModel]:
+    """What :func:`open` loads with these settings."""
+    chosen = _chosen(model)
+    return (chosen,) if isinstance(chosen, HubModel) else ()
+
+
+class EcapaEmbedder(NetworkEmbedder):
+    """Parameters as for :func:`open`."""
 
     name = "ecapa"
-    samplerate = 16_000
 
-    def __init__(self, model: str, device: str, offline: bool) -> None:
-        self._wanted = model
-        self._device = device
-        self._offline = offline
-        self._network: Any = None
-        self._model = ""
-        self._closed = False
-        self._scoring = Scoring(cosine_weights(_THRESHOLD))
+    def __init__(self, model: str, device: str) -> None:
+        super().__init__(_THRESHOLD, device)
+        self._wanted = _chosen(model)
 
-    @property
-    def model(self) -> str:
-        """Known once it is loaded."""
-        self._loaded()
-        return self._model
-
-    @property
-    def scoring(self) -> Scoring:
-        return self._scoring
-
-    def warm(self) -> None:
-        self._loaded()
-
-    def close(self) -> None:
-        self._closed = True
-        self._network = None
-
-    def embed(self, audio: Mono) -> Embedding | None:
+    def _run(self, network: Any, speech: Mono) -> npt.ArrayLike:
         import torch
 
-        network = self._loaded()
-        speech, speech_s = trim(audio)
-        if not len(speech):
-            return None
         try:
             with torch.inference_mode():
                 vector = network.encode_batch(torch.from_numpy(np.ascontiguousarray(speech))[None])
@@ -89,58 +75,25 @@ class EcapaEmbedder:
             raise BackendError(
                 f"the network failed: {type(error).__name__}", backend=self.name, hint="set speaker.device to cpu"
             ) from error
-        return Embedding(unit(np.asarray(vector.cpu().numpy(), np.float32).reshape(-1)), speech_s)
+        found: npt.ArrayLike = vector.cpu().numpy()
+        return found
 
-    def _loaded(self) -> Any:
-        if self._closed:
-            raise BackendError("the embedder 'ecapa' is closed", backend=self.name)
-        if self._network is None:
-            folder = self._folder()
-            self._network = self._load(folder)
-            weights = next(iter(sorted(folder.glob("embedding_model.ckpt"))), folder / _SETTINGS_FILE)
-            self._model = f"ecapa-{fingerprint(weights)}"
-        return self._network
+    def _load(self) -> tuple[Any, Path]:
+        folder = self._wanted if isinstance(self._wanted, Path) else located(self._wanted)
+        for name in (_SETTINGS_FILE, _NUMBERS_FILE):
+            if not (folder / name).is_file():
+                raise BackendError(
+                    f"{folder} holds no {name}",
+                    backend=self.name,
+                    hint="set speaker.ecapa_model to a name on the hub, or to a folder with the files of such a model",
+                )
+        return self._classifier(folder), folder / _NUMBERS_FILE
 
-    def _folder(self) -> Path:
-        """Where the files of the model are; downloaded, if they are not here and may be."""
-        folder = Path(self._wanted).expanduser()
-        if folder.is_dir():
-            return folder
-        import huggingface_hub
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-        try:
-            found = huggingface_hub.snapshot_download(
-                self._wanted, allow_patterns=list(_FILES), local_files_only=self._offline
-            )
-        except LocalEntryNotFoundError as error:
-            raise BackendError(
-                f"the model {self._wanted!r} is not in the cache of the hub, and the network is "
-                f"{'not to be used' if self._offline else 'out of reach'}",
-                backend=self.name,
-                hint="run `sottovoce doctor` once with a network and models.offline off, or set speaker.ecapa_model "
-                "to a folder that holds its files",
-            ) from error
-        except (HfHubHTTPError, OSError, ValueError) as error:
-            raise BackendError(
-                f"the model {self._wanted!r} cannot be loaded from the hub: {type(error).__name__}",
-                backend=self.name,
-                retryable=True,
-                hint="check speaker.ecapa_model and the network",
-            ) from error
-        return Path(found)
-
-    def _load(self, folder: Path) -> Any:
-        if not (folder / _SETTINGS_FILE).is_file():
-            raise BackendError(
-                f"{folder} holds no {_SETTINGS_FILE}",
-                backend=self.name,
-                hint="set speaker.ecapa_model to a name on the hub, or to a folder with the files of such a model",
-            )
+    def _classifier(self, folder: Path) -> Any:
         import torch
 
         if self._device == "cuda" and not torch.cuda.is_available():
-            raise BackendError("torch knows no CUDA here", backend=self.name, hint="set speaker.device to cpu")
+            raise self._no_cuda("torch", "")
         device = "cuda" if self._device != "cpu" and torch.cuda.is_available() else "cpu"
         try:
             from speechbrain.inference.speaker import EncoderClassifier
@@ -163,3 +116,30 @@ class EcapaEmbedder:
                 backend=self.name,
                 hint="download it again, or update speechbrain",
             ) from error
+
+
+def _hub_model(repository: str) -> HubModel:
+    known = repository == REPOSITORY
+    return HubModel(
+        f"ecapa/{'voxceleb' if known else repository}",
+        "telling voices apart",
+        "Apache-2.0" if known else "",
+        repository,
+        (_SETTINGS_FILE, _NUMBERS_FILE),
+        ("*.ckpt", "label_encoder.txt"),
+        89_000_000 if known else None,
+    )
+
+
+def _chosen(model: str) -> HubModel | Path:
+    """A folder that is there, or a model of the hub."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _REPOSITORY.fullmatch(model):
+        raise ConfigError(
+            f"{model!r} is neither a folder nor the name of a model on the hub",
+            key="speaker.ecapa_model",
+            hint=f"check the spelling; {REPOSITORY} is usual",
+        )
+    return _hub_model(model)

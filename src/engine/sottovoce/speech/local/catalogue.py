@@ -14,7 +14,7 @@ from sottovoce.speech.registry import Kind, backend_module, backend_names
 #: Modules beside the backends that have models of their own; each has ``catalogue``, as a backend may.
 OTHERS: tuple[str, ...] = ()
 
-_KINDS: tuple[Kind, ...] = ("asr", "llm", "tts")
+_KINDS: tuple[Kind, ...] = ("asr", "llm", "tts", "embedding")
 
 
 def catalogue(folder: Path) -> tuple[LocalModel, ...]:

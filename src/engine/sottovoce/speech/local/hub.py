@@ -11,6 +11,8 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +29,23 @@ from sottovoce.speech.local.model import Held, Progress, State, backend_of, mega
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
+
+
+#: Why a file cannot be written.
+_DISK = (
+    errno.ENOSPC,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+)
+
+
+#: What the HTTP libraries of the hub's own (httpx, and requests before it) call it.
+_NO_CONNECTION = {"TransportError", "ConnectionError", "Timeout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +195,66 @@ class HubModel:
             raise
         except OfflineModeIsEnabled as error:
             raise self._failure("HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE") from error
+        except LocalEntryNotFoundError as error:  # which some versions take for an answer of the server
+            raise self._failure_of(error) from error
         except HfHubHTTPError as error:
             status = getattr(error.response, "status_code", 0)
             raise self._failure(*_meaning(status, self.repository), retryable=status >= 429) from error
-        except OSError as error:  # the parent of what no connection raises, in the library and below it
-            if error.errno == errno.ENOSPC:
-                free = megabytes(shutil.disk_usage(hub_cache().parent).free)
-                hint = f"make room on the disk of {hub_cache()}, or name another folder with HF_HUB_CACHE"
-                raise self._failure(f"the disk is full ({free} are free)", hint) from error
-            cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
-            raise self._no_connection(cause) from error
         except Exception as error:  # the errors of its HTTP library are no part of its interface
-            raise self._no_connection(error) from error
+            raise self._failure_of(error) from error
 
-    def _no_connection(self, error: BaseException) -> BackendError:
-        hint = f"sottovoce models get {self.name}, once there is a connection: it goes on where it stopped"
-        return self._failure(f"no connection ({type(error).__name__})", hint, retryable=True)
+    def _failure_of(self, error: BaseException) -> BackendError:
+        """What happened, told by what lies at its bottom."""
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                hint = "where a proxy has certificates of its own, name them with SSL_CERT_FILE"
+                return self._failure(f"its certificate is not trusted ({_in_words(cause)})", hint)
+            if isinstance(cause, OSError) and cause.errno in _DISK:
+                return self._disk_failure(cause)
+        if any(_is_connection(cause) for cause in causes):
+            hint = f"sottovoce models get {self.name}, once there is a connection: it goes on where it stopped"
+            return self._failure(f"no connection ({_in_words(causes[-1])})", hint, retryable=True)
+        hint = "update huggingface-hub, or fetch the files in another way and set the model to their folder"
+        return self._failure(f"its library fails ({_in_words(causes[-1])})", hint)
+
+    def _disk_failure(self, error: OSError) -> BackendError:
+        cache = hub_cache()
+        if error.errno == errno.ENOSPC:
+            free = megabytes(shutil.disk_usage(cache.parent).free)
+            hint = f"make room on the disk of {cache}, or name another folder with HF_HUB_CACHE"
+            return self._failure(f"the disk is full ({free} are free)", hint)
+        hint = f"let {cache} be written, or name another folder with HF_HUB_CACHE"
+        return self._failure(f"{error.filename or cache} cannot be written ({error.strerror})", hint)
 
     def _failure(self, why: str, hint: str, *, retryable: bool = False) -> BackendError:
         place = _endpoint() or "https://huggingface.co"
         message = f"{self.name} cannot be fetched from {place}/{self.repository}: {why}"
         return BackendError(message, backend=backend_of(self), retryable=retryable, hint=hint)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from, down to the first."""
+    seen = set[int]()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _is_connection(error: BaseException) -> bool:
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror | ssl.SSLError):
+        return True
+    if {kind.__name__ for kind in type(error).__mro__} & _NO_CONNECTION:
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+
+
+def _in_words(error: BaseException) -> str:
+    """Its kind, and the first line of what it says."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _tell_more(progress: Progress, before: int, total: int, here: int, _: int | None) -> None:
