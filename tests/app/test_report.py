@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -150,6 +152,33 @@ def test_hostile_page_would_be_noticed() -> None:
     seen = Seen("<p onclick='x'><script>alert(1)</script></p>")
     assert [tag for tag, _ in seen.tags] == ["p", "script"]
     assert seen.tags[0][1] == {"onclick": "x"}
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize(
+    ("markup", "policy", "title"),
+    [
+        pytest.param(False, True, "Session 12", id="what was said is text"),
+        pytest.param(True, True, "Session 12", id="markup would be let run nothing"),
+        pytest.param(True, False, "owned", id="it would run without the policy"),
+    ],
+)
+def test_script_that_was_said_runs_in_no_browser(tmp_path: Path, markup: bool, policy: bool, title: str) -> None:
+    said = "<script>document.title = 'owned'</script><svg onload=\"document.title = 'owned'\"></svg>"
+    html = report_html(session(said, records.BackendFailed(said, said)))
+    if markup:
+        html = html.replace("<footer>", f"{said}<footer>")
+    if not policy:
+        html = html.replace("http-equiv", "name")
+    page = tmp_path / "page.html"
+    page.write_text(html, encoding="utf-8")
+    browser = [str(CHROMIUM), "--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    shown = subprocess.run([*browser, page.as_uri()], capture_output=True, text=True, timeout=100, check=True).stdout
+    assert f"<title>{title}</title>" in shown
 
 
 def test_browser_is_told_to_take_the_style_of_the_page_and_nothing_else() -> None:
