@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from bench.peers.card import SAMPLERATE, SINK
 from bench.peers.probe import Probe, ProbedHost, probed_sounddevice
 from bench.reference import NumpyCallback, Playing
+
+if TYPE_CHECKING:
+    from sottovoce.app.monitor.look import Look
 
 Float = npt.NDArray[np.float32]
 
@@ -71,6 +74,12 @@ class Ours:
     def flush_p95_ms(self) -> float:
         """From a flush to its acknowledgement, as the player itself has counted."""
         return self._player.mixer.flush_latencies.percentile_ns(95) / 1e6
+
+    def look(self) -> Look:
+        """What a page that watches it is shown."""
+        from sottovoce.app.monitor.look import Look
+
+        return Look(time.monotonic_ns(), self._player.snapshot_state())
 
     def close(self) -> None:
         self._player.close()

@@ -56,7 +56,7 @@ def test_every_setting_does_something(key: str) -> None:
     used = re.compile(rf"\b(?:{section}|config|settings|session|tts|vad|audio)\.{name}\b")
     readers = [
         path
-        for path in SOURCES.glob("app/*.py")
+        for path in (*SOURCES.glob("app/*.py"), *SOURCES.glob("app/web/*.py"))
         if path.name not in ("settings.py", "doctor.py", "devices.py") and used.search(path.read_text(encoding="utf-8"))
     ]
     assert readers, f"nothing reads {key}"

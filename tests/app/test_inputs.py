@@ -104,3 +104,24 @@ def test_block_of_an_odd_rate_is_never_shorter_than_a_decision(host: FakeHost) -
     with open_recorder(config) as recorder:
         assert host.streams[0].request.blocksize == 1412
         listen_to(config, recorder).close()
+
+
+def test_muted_input_gives_silence_in_the_place_of_what_is_heard() -> None:
+    from sottovoce.app.inputs import MutedInput
+    from sottovoce.assistant.controls import Mute
+    from tests.support.fakes import ScriptedInput
+
+    source, mute = ScriptedInput(), Mute()
+    ear = MutedInput(source, mute)
+    for word in (1, 2, 3):
+        source.say(word)
+    assert ear.read()[0] == 1  # type: ignore[index]
+    mute.on = True
+    silent = ear.read()
+    assert silent is not None
+    assert (len(silent), silent.any()) == (2000, False)
+    mute.on = False
+    assert ear.read()[0] == 3  # type: ignore[index]
+    ear.close()
+    assert ear.read() is None
+    assert (ear.samplerate, ear.realtime) == (source.samplerate, source.realtime)

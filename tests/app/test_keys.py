@@ -22,6 +22,7 @@ from sottovoce.assistant.controls import Control
         (" r+", [Control.PAUSE, Control.REPEAT, Control.LOUDER]),
         ("xyz\x1b", []),
         ("ёs", [Control.STOP]),
+        ("m", [Control.MUTE]),
         ("", []),
     ],
 )
@@ -30,7 +31,7 @@ def test_keys_become_controls(keys: str, controls: list[Control]) -> None:
 
 
 def test_every_control_has_a_key() -> None:
-    assert set(controls_of("nprs +-")) == set(Control)
+    assert set(controls_of("nprs +-m")) == set(Control)
 
 
 def test_keys_are_read_one_by_one_and_the_terminal_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

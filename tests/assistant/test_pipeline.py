@@ -476,3 +476,23 @@ def test_voice_is_paused_made_louder_and_goes_on_with_a_new_answer() -> None:
         changes = session.seen.of(notices.VoiceChanged)
         assert [change.paused for change in changes] == [True] * 10 + [False]  # type: ignore[union-attr]
         assert not output.paused
+
+
+def test_voice_is_paused_and_resumed_by_name() -> None:
+    with running(Session()) as session:
+        for on in (True, True, False):
+            session.pipeline.control(Control.PAUSE, on)
+        session.seen.wait_for(notices.VoiceChanged, 3)
+        changes = session.seen.of(notices.VoiceChanged)
+        assert [change.paused for change in changes] == [True, True, False]  # type: ignore[union-attr]
+
+
+def test_microphone_is_muted_and_listens_again() -> None:
+    with running(Session()) as session:
+        session.pipeline.control(Control.MUTE)
+        session.pipeline.control(Control.MUTE)
+        session.pipeline.control(Control.MUTE, True)
+        session.pipeline.control(Control.MUTE, True)
+        session.seen.wait_for(notices.EarMuted, 4)
+        changes = session.seen.of(notices.EarMuted)
+        assert [change.muted for change in changes] == [True, False, True, True]  # type: ignore[union-attr]

@@ -443,3 +443,58 @@ def test_capture_comes_back_once_it_is_quiet(bench: Bench) -> None:
     bench.callbacks[1].peak = 0.001
     wait_for(lambda: runs(keeper, 3))
     assert bench.host.streams[2].request.latency_s < grown_s
+
+
+def test_stream_moves_to_the_device_asked_for(bench: Bench) -> None:
+    keeper = bench.keeper(device="first")
+    keeper.start()
+    keeper.move_to(bench.host.listed[1])
+    wait_for(lambda: runs(keeper, 2))
+    report = keeper.report()
+    assert (report.device, report.recreates) == ("second", 0), "that is no loss"
+    assert bench.callbacks[0].retired
+    bench.host.listed = (make_device(0, "first", default=True), make_device(7, "second"))
+    bench.callbacks[1].stall()
+    wait_for(lambda: keeper.state is StreamState.RUNNING and keeper.generation > 2)
+    assert keeper.report().device == "second", "and comes back to it"
+
+
+def test_stream_moves_to_a_device_that_has_come_since(bench: Bench) -> None:
+    keeper, other = bench.keeper(), bench.keeper()
+    keeper.start()
+    other.start()
+    new = make_device(5, "new")
+    bench.host.listed = (*bench.host.listed[:1],)
+    listed, bench.host.devices = bench.host.listed, lambda: bench.host.listed  # type: ignore[method-assign]
+
+    def refresh(max_age_s: float = 0.0) -> bool:
+        bench.host.listed = (*listed, new)
+        return True
+
+    bench.host.refresh = refresh  # type: ignore[method-assign]
+    keeper.move_to(new)
+    wait_for(lambda: keeper.state is StreamState.RUNNING and keeper.report().device == "new")
+    wait_for(lambda: other.state is StreamState.RUNNING and other.generation == 2)
+    assert other.report().device == "first", "the other one goes on where it was"
+
+
+def test_stream_that_is_being_opened_moves_afterwards(bench: Bench) -> None:
+    keeper = bench.keeper()
+    keeper.start()
+    bench.host.opens.clear()
+    keeper.recreate("test")
+    wait_for(lambda: bench.host.open_calls == 2)
+    keeper.move_to(bench.host.listed[1])
+    bench.host.opens.set()
+    wait_for(lambda: keeper.state is StreamState.RUNNING and keeper.report().device == "second")
+
+
+def test_lost_stream_moves_to_the_device_asked_for(bench: Bench) -> None:
+    keeper = bench.keeper(device="first", stand_in=False, device_query_cooldown_s=0.01)
+    keeper.start()
+    bench.host.listed = (bench.host.listed[1],)
+    bench.callbacks[0].finished = True
+    wait_for(lambda: keeper.state is StreamState.LOST)
+    keeper.move_to(bench.host.listed[0])
+    wait_for(lambda: keeper.state is StreamState.RUNNING)
+    assert keeper.report().device == "second"

@@ -71,6 +71,11 @@ class Budget:
         self._own_of_day += nano_usd
         return self._news()
 
+    def own_of(self, day: str) -> int:
+        """What this session has spent on a day, the present one."""
+        self._begin(day)
+        return self._own_of_day
+
     def others_spent(self, nano_usd: int, day: str) -> list[Reached]:
         """All other sessions together have spent so much on this day; returns as :meth:`spend`."""
         self._begin(day)

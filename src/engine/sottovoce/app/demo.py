@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -14,14 +15,20 @@ import numpy as np
 from rich.text import Text
 
 from sottovoce.app.context import AppContext, setting_option
+from sottovoce.app.web.options import open_door, show_link, web_options
+from sottovoce.assistant.controls import Mute
 from sottovoce.core.errors import DeviceError, StreamError
 
 if TYPE_CHECKING:
     from sottovoce.app.config import Loaded
+    from sottovoce.app.sessions import Kept
     from sottovoce.app.settings import Config
     from sottovoce.app.view import TurnView
+    from sottovoce.app.web.page import Page
+    from sottovoce.app.web.server import Door
     from sottovoce.app.wiring import Backends
     from sottovoce.assistant.notices import Notice
+    from sottovoce.assistant.ports import Observer
     from sottovoce.audio.player import Player
     from sottovoce.core.types import Mono
 
@@ -79,20 +86,26 @@ class TurnWatch:
     help=f"Write the conversation to this WAV file instead of playing it. Without an output: {DEFAULT_OUT}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the screen.")
+@web_options
 @click.pass_obj
-def command(app: AppContext, asked: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+def command(
+    app: AppContext, asked: tuple[str, ...], out: Path | None, as_json: bool, web: bool, web_open: bool
+) -> None:
     """Ask questions aloud, hear them, answer them from notes, and speak the theses.
 
     Needs no key, no network, no microphone and no sound card. One voice asks, the pipeline hears it as it would hear
     a microphone, and another voice speaks the key points.
+    With --web it begins once the page is opened.
     """
     from sottovoce.app.sessions import loaded_backends
     from sottovoce.app.show import summary_table
 
     config = _own_settings(app.loaded)
-    with loaded_backends(app, config) as backends:
+    with ExitStack() as stack:
+        door = stack.enter_context(open_door(app)) if web or web_open else None
+        backends = stack.enter_context(loaded_backends(app, config))
         questions = asked or choose_questions(backends.questions, QUESTIONS)
-        conversation = Conversation(app, config, backends, questions)
+        conversation = Conversation(app, config, backends, questions, door, web_open)
         held = conversation.hold(out, quiet=as_json)
     if as_json:
         app.print_json(_as_json(questions, held))
@@ -173,32 +186,39 @@ class Conversation:
     config: Config
     backends: Backends
     questions: Sequence[str]
+    door: Door | None = None
+    web_open: bool = False
 
     def hold(self, out: Path | None, *, quiet: bool) -> Held:
         """Hold it, and say how it went."""
-        from sottovoce.app.inputs import StageInput
+        from sottovoce.app.inputs import MutedInput, StageInput
         from sottovoce.app.sessions import kept_session, running
         from sottovoce.app.show import Screen
         from sottovoce.app.wiring import EAR_SAMPLERATE, first_generator, make_pipeline, open_voice
 
         speech = [speak_question(question) for question in self.questions]
         player, target = self._open_player(out)
-        stage, watch = StageInput(EAR_SAMPLERATE), TurnWatch()
+        stage, watch, mute = StageInput(EAR_SAMPLERATE), TurnWatch(), Mute()
         screen = Screen(self.app.console, realtime=True, quiet=quiet, generator=first_generator(self.config))
         with ExitStack() as stack:
             stack.enter_context(player)
             voice = stack.enter_context(closing(open_voice(self.config, player, self.backends.synthesizer.samplerate)))
             room = stack.enter_context(closing(player.open_source(EAR_SAMPLERATE, buffer_s=30.0)))
             kept = stack.enter_context(kept_session(self.app, "demo", str(self.config.notes.path or "")))
+            page = self._page(player, kept)
+            observers: tuple[Observer, ...] = (screen, watch, *kept.observers)
             pipeline = make_pipeline(
                 self.config,
                 self.backends,
-                kept.ear(stage),
+                kept.ear(MutedInput(stage, mute)),
                 voice,
-                (screen, watch, *kept.observers),
+                observers if page is None else (*observers, page.board),
                 lossless=False,
                 purse=kept.purse,
+                mute=mute,
             )
+            if page is not None:
+                self._wait_for_reader(page, stack.enter_context(page.serve(pipeline)), quiet=quiet)
             stack.enter_context(screen)
             stack.enter_context(running(self.app, pipeline))
             for count, sound in enumerate(speech, 1):
@@ -208,6 +228,23 @@ class Conversation:
                 if not watch.wait_for(count):
                     raise StreamError(f"question {count} was not answered in {TURN_LIMIT_S:.0f} s", hint=DOCTOR_HINT)
         return Held(screen.view.turns, stage.ends_ns, target)
+
+    def _page(self, player: Player, kept: Kept) -> Page | None:
+        if self.door is None:
+            return None
+        from sottovoce.app.monitor.look import Look
+        from sottovoce.app.web.page import Page, Session
+
+        def look() -> Look:
+            return Look(time.monotonic_ns(), player.snapshot_state())
+
+        session = Session(self.config, kept.session_id, look=look, spent_today=kept.purse.spent_today)
+        return Page(session, self.door)
+
+    def _wait_for_reader(self, page: Page, link: str, *, quiet: bool) -> None:
+        show_link(self.app.err if quiet else self.app.console, link, web_open=self.web_open)
+        while not page.board.seen.wait(0.5):  # so that Ctrl-C ends it, where no wait can be interrupted
+            pass
 
     def _open_player(self, out: Path | None) -> tuple[Player, Path | None]:
         """The default output if there is one and no file is wanted, else a file written at the pace of time."""

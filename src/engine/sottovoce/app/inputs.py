@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sottovoce.assistant.controls import Mute
 from sottovoce.assistant.ports import AudioInput
 from sottovoce.audio.downmix import Downmix
 from sottovoce.audio.files import AudioFile
@@ -62,6 +63,31 @@ class KeptInput:
                 log_event(_LOG, logging.WARNING, "the sound is not kept any more", reason=error.strerror)
                 self._writer = None
         return block
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class MutedInput:
+    """Another input, whose place silence takes while the wearer wants it: nothing that comes after can hear it.
+
+    Parameters
+    ----------
+    source : AudioInput
+        What is listened to.
+    mute : Mute
+        What the wearer wants.
+    """
+
+    def __init__(self, source: AudioInput, mute: Mute) -> None:
+        self.samplerate = source.samplerate
+        self.realtime = source.realtime
+        self._source = source
+        self._mute = mute
+
+    def read(self) -> Mono | None:
+        block = self._source.read()
+        return np.zeros_like(block) if block is not None and self._mute.on else block
 
     def close(self) -> None:
         self._source.close()

@@ -47,7 +47,7 @@ else:
 
 
 #: How the keys of a session are told.
-HELP = "Space pauses, n next, p previous, r repeats, s stops, + - loudness, q ends."
+HELP = "Space pauses, n next, p previous, r repeats, s stops, + - loudness, m mutes the microphone, q ends."
 
 #: Keys as they are read, and what they ask for; arrows send three characters, on Windows two.
 _CONTROLS = {
@@ -66,6 +66,7 @@ _CONTROLS = {
     "+": Control.LOUDER,
     "-": Control.QUIETER,
     "s": Control.STOP,
+    "m": Control.MUTE,
 }
 
 

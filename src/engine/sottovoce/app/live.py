@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,17 @@ from rich.text import Text
 from sottovoce.app.context import AppContext, setting_option
 from sottovoce.app.keys import HELP, Keys
 from sottovoce.app.terminal import end_on_terminate
+from sottovoce.app.web.options import open_door, show_link, web_options
+from sottovoce.assistant.controls import Mute
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sottovoce.app.inputs import MicrophoneInput
-    from sottovoce.app.measured import Measured
     from sottovoce.app.sessions import Kept
     from sottovoce.app.show import Screen
+    from sottovoce.app.web.page import Page
+    from sottovoce.app.web.server import Door
     from sottovoce.app.wiring import Backends
     from sottovoce.assistant.notices import Notice
     from sottovoce.assistant.pipeline import Pipeline
@@ -32,15 +38,16 @@ if TYPE_CHECKING:
 @setting_option("--input", key="audio.input", metavar="DEVICE", help="Microphone: id, name or a part of it.")
 @setting_option("--output", key="audio.output", metavar="DEVICE", help="Earpiece: id, name or a part of it.")
 @setting_option("--metrics-port", key="metrics.port", metavar="PORT", help="Show metrics to Prometheus at this port.")
+@web_options
 @click.pass_obj
-def command(app: AppContext) -> None:
+def command(app: AppContext, web: bool, web_open: bool) -> None:
     """Listen to the microphone, and speak the key points of each answer into the earpiece.
 
     Everything is loaded before it says that it is ready. Ctrl-C ends it. The people around you may have to agree to
     being transcribed; nothing leaves this machine with the offline parts.
     """
     end_on_terminate()
-    session = LiveSession(app)
+    session = LiveSession(app, web=web or web_open, web_open=web_open)
     try:
         session.run()
     except KeyboardInterrupt:
@@ -73,9 +80,9 @@ class Attention:
 class LiveSession:
     """A session from loading to Ctrl-C; ``ready`` is true once it listens."""
 
-    def __init__(self, app: AppContext) -> None:
+    def __init__(self, app: AppContext, *, web: bool = False, web_open: bool = False) -> None:
         self.ready = False
-        self._app = app
+        self._app, self._web, self._web_open = app, web, web_open
 
     def run(self) -> None:
         """Load everything, say so, and listen until Ctrl-C."""
@@ -85,6 +92,7 @@ class LiveSession:
 
         app, config = self._app, self._app.config
         with ExitStack() as stack:
+            door = stack.enter_context(open_door(app)) if self._web else None
             measured = stack.enter_context(measured_session(app))
             # devices first: whoever forgot to plug in need not wait for models
             recorder = stack.enter_context(open_recorder(config))
@@ -94,13 +102,18 @@ class LiveSession:
             backends = stack.enter_context(loaded_backends(app))
             voice = stack.enter_context(closing(open_voice(config, player, backends.synthesizer.samplerate)))
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
-            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier, measured)
+            page = self._page(door, recorder, player, kept) if door is not None else None
+            observers = (*measured.observers, *([page.board] if page is not None else []))
+            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier, observers)
             stack.enter_context(measured.watching(player, recorder, pipeline, kept.purse))
             self.ready = True
             keys = Keys()
             self._greet(recorder, player, keys, verifier)
             if measured.url:
                 app.console.print(Text(f"Metrics are at {measured.url}", "dim"), soft_wrap=True)
+            if page is not None:
+                link = stack.enter_context(page.serve(pipeline))
+                show_link(app.console, link, web_open=self._web_open)
             stack.enter_context(screen)
             stack.enter_context(running(app, pipeline))
             with suppress(KeyboardInterrupt), keys:
@@ -122,15 +135,17 @@ class LiveSession:
         voice: PlayerSource,
         kept: Kept,
         verifier: WearerVerifier | None,
-        measured: Measured,
+        more: Sequence[Observer],
     ) -> tuple[Pipeline, Screen]:
+        from sottovoce.app.inputs import MutedInput
         from sottovoce.app.show import Screen
         from sottovoce.app.wiring import first_generator, listen_to, make_pipeline
 
         config = self._app.config
         screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(config))
         microphone = listen_to(config, recorder)
-        ear = kept.ear(microphone)
+        mute = Mute()
+        ear = kept.ear(MutedInput(microphone, mute))
         streams = {
             "output": lambda: player.snapshot_state().stream,
             "input": lambda: recorder.snapshot_state().stream,
@@ -140,10 +155,10 @@ class LiveSession:
             screen,
             *kept.observers,
             *kept.engine(streams),
-            *measured.observers,
+            *more,
         )
         pipeline = make_pipeline(
-            config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier
+            config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier, mute=mute
         )
         return pipeline, screen
 
@@ -162,6 +177,23 @@ class LiveSession:
         telephone = check_headset(heard, spoken) if heard and spoken else None
         if telephone is not None:
             console.print(Text(f"{telephone.problem}; {telephone.advice}.", "yellow"), soft_wrap=True)
+
+    def _page(self, door: Door, recorder: Recorder, player: Player, kept: Kept) -> Page:
+        from sottovoce.app.monitor.look import Look
+        from sottovoce.app.web.devices import Devices
+        from sottovoce.app.web.page import Page, Session
+
+        def look() -> Look:
+            return Look(time.monotonic_ns(), player.snapshot_state(), recorder.snapshot_state())
+
+        session = Session(
+            self._app.config,
+            kept.session_id,
+            look=look,
+            spent_today=kept.purse.spent_today,
+            devices=Devices(player, recorder),
+        )
+        return Page(session, door)
 
     def whose_voice(self, verifier: WearerVerifier | None) -> Text:
         """Whether the wearer's own voice is told from others'."""

@@ -108,6 +108,19 @@ class Purse:
         with self._lock:
             return self._budget.standings(self._today())
 
+    def spent_today(self) -> int:
+        """What was spent on this day, as far as is known, other sessions included, in billionths of a dollar.
+
+        Asks the book, which may take a while.
+        """
+        day = self._today()
+        try:
+            others = self._book.spent_besides(day) if self._book is not None else 0
+        except StoreError:  # the store itself says that it does not work
+            others = 0
+        with self._lock:
+            return others + self._budget.own_of(day)
+
     def price(self, usage: Usage) -> int | None:
         """What a call costs, in billionths of a dollar; None if its price is unknown."""
         return self._prices.cost(usage).nano_usd
@@ -164,7 +177,7 @@ class Purse:
 
     def _pay(self, work: Work, usage: Usage) -> None:
         cost, day = self._prices.cost(usage), self._today()
-        notices: list[Notice] = [Spent(usage, cost.nano_usd, cost.estimated)]
+        notices: list[Notice] = [Spent(usage, cost.nano_usd, cost.estimated, work.generation)]
         with self._lock:
             news = self._budget.spend(cost.nano_usd or 0, day)
             self._spent += Spendings.of_call(cost.nano_usd, estimated=cost.estimated)

@@ -86,11 +86,14 @@ class Kept:
         That write to the store; none if nothing is kept.
     writer : WavWriter or None
         That keeps the sound, if it is wanted.
+    session_id : int or None
+        Of the session in the store, if it is kept.
     """
 
     purse: Purse
     observers: tuple[Observer, ...] = ()
     writer: WavWriter | None = None
+    session_id: int | None = None
     _note: Callable[[EngineMeasured], None] | None = None
     _healths: list[EngineHealth] = field(default_factory=list)
 
@@ -133,7 +136,7 @@ def kept_session(app: AppContext, kind: str, notes: str) -> Iterator[Kept]:
         journal = Journal(store, session_id, started_ns, ledger, first_generator(app.config))
         purse = Purse(prices, limits, ledger)
         writer = stack.enter_context(_audio_writer(store.audio_file(session_id))) if settings.store_audio else None
-        kept = Kept(purse, (journal,), writer, lambda event: store.append(session_id, event))
+        kept = Kept(purse, (journal,), writer, session_id, lambda event: store.append(session_id, event))
         try:
             yield kept
             outcome = "ended"

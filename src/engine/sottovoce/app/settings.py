@@ -29,6 +29,7 @@ from sottovoce.app.setting_types import (
 )
 from sottovoce.app.settings_local import ModelsSettings, SileroSettings, WhisperSettings
 from sottovoce.app.settings_metrics import MetricsSettings
+from sottovoce.app.settings_web import WebSettings
 
 APP_NAME = "sottovoce"
 
@@ -446,6 +447,7 @@ class Config(Section):
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     session: SessionSettings = Field(default_factory=SessionSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     def get(self, key: str) -> object:
@@ -473,5 +475,6 @@ SECTIONS: dict[str, type[Section]] = {
     "budget": BudgetSettings,
     "session": SessionSettings,
     "metrics": MetricsSettings,
+    "web": WebSettings,
     "log": LogSettings,
 }

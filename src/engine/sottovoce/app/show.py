@@ -133,7 +133,7 @@ class Screen:
 
     def _present(self) -> RenderableType:
         dot = "●" if self._utf8 else "*"
-        doing = "hearing somebody" if self.view.speaking else self._status
+        doing = "muted" if self.view.muted else "hearing somebody" if self.view.speaking else self._status
         style = "bold red" if self.view.speaking else "red"
         status = Text.assemble((f"{dot} ", style), doing, (f"  {clock_time(self.view.heard_s)}", "dim"))
         if self.view.paused:

@@ -76,6 +76,8 @@ class SessionView:
         A question that may not be over yet, and the theses that it would have.
     paused, gain_db : bool, float
         What the wearer has done to the voice: held it, made it louder or quieter than it was set.
+    muted : bool
+        Whether the wearer has muted the microphone.
     hits, misses : int
         How often such theses were taken, and how often thrown away: calls in vain.
     cost : Cost
@@ -92,6 +94,7 @@ class SessionView:
     provisional: Provisional | None = None
     paused: bool = False
     gain_db: float = 0.0
+    muted: bool = False
     hits: int = 0
     misses: int = 0
     cost: Cost = field(default_factory=Cost)
@@ -112,6 +115,8 @@ class SessionView:
         match notice:
             case notices.VoiceChanged(paused, gain_db):
                 self.paused, self.gain_db = paused, gain_db
+            case notices.EarMuted(muted):
+                self.muted = muted
             case notices.SpeechBegan():
                 self.speaking, self.so_far = True, ""
             case notices.SpeechEnded():
@@ -159,9 +164,10 @@ class SessionView:
         return None
 
     def _heard(self, utterance: Utterance, generation: int, ignored: str) -> IgnoredUtterance | None:
-        self.speaking = False
-        if utterance.end_s > self.so_far_at_s:  # else it is the next one that has begun already
-            self.so_far = ""
+        if not utterance.typed:
+            self.speaking = False
+            if utterance.end_s > self.so_far_at_s:  # else it is the next one that has begun already
+                self.so_far = ""
         if self.keep:
             self.utterances.append(utterance)
         if ignored:

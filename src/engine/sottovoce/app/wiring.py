@@ -13,6 +13,7 @@ from sottovoce.app.inputs import ConditionedInput, MicrophoneInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
+from sottovoce.assistant.controls import Mute
 from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
@@ -255,6 +256,7 @@ def make_pipeline(
     lossless: bool,
     purse: Purse,
     verifier: SpeakerVerifier | None = None,
+    mute: Mute | None = None,
 ) -> Pipeline:
     """Connect an ear and a voice through the backends; the pipeline is not started.
 
@@ -272,6 +274,8 @@ def make_pipeline(
         Pays for the calls of services.
     verifier : SpeakerVerifier, optional
         Tells the wearer's voice from others'; without one, every voice is another's.
+    mute : Mute, optional
+        What ``source`` obeys; without one, it cannot be muted.
     """
     speculate = "off" if lossless else config.turn.speculate
     segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
@@ -285,6 +289,7 @@ def make_pipeline(
         backends.synthesizer,
         output,
         purse,
+        mute or Mute(),
     )
     settings = PipelineSettings(
         lossless=lossless,

@@ -1,4 +1,4 @@
-"""What the wearer can ask for while theses are spoken."""
+"""What the wearer can ask for while a session runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ Advance: TypeAlias = Literal["auto", "follow", "manual"]
 #: Loudness (dB) of one step, and how far it goes.
 GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB = 3.0, -60.0, 12.0
 
+#: The longest question that may be typed, in characters.
+MOST_TYPED = 2000
+
 
 class Control(StrEnum):
     """A wish of the wearer, carried out at once."""
@@ -22,3 +25,11 @@ class Control(StrEnum):
     LOUDER = "louder"
     QUIETER = "quieter"
     STOP = "stop"  #: no more of this answer
+    MUTE = "mute"  #: hear nothing; once more: listen
+
+
+class Mute:
+    """Whether an ear is deaf, as the wearer wants it; read and set from any thread."""
+
+    def __init__(self) -> None:
+        self.on = False

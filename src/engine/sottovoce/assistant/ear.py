@@ -113,19 +113,20 @@ class Ear:
                 self._take(block)
             self._pass_on(self._segmenter.flush())
             self._listen()
-            self._post(notices.InputProgress(self._heard_s))
+            self._post(notices.InputProgress(self.heard_s))
         finally:
             if self._listener is not None:
                 self._listener.close()
             self._segments.close()
 
     @property
-    def _heard_s(self) -> float:
+    def heard_s(self) -> float:
+        """Seconds of input read so far; from any thread."""
         return self._frames / self._source.samplerate
 
     def _take(self, block: Mono) -> None:
         self._frames += len(block)
-        self._stream_clock.arrived(self._heard_s, self._clock.now_ns())
+        self._stream_clock.arrived(self.heard_s, self._clock.now_ns())
         hasten, self._hasten = self._hasten, None
         if hasten is not None:
             self._segmenter.hasten(*hasten)
@@ -133,9 +134,9 @@ class Ear:
         self._listen()
         if self._source.realtime:  # where a read gives a block of the detector, the next one is judged as it comes
             self._segmenter.align()
-        if self._heard_s >= self._next_progress_s:
-            self._next_progress_s = self._heard_s + PROGRESS_EVERY_S
-            self._post(notices.InputProgress(self._heard_s))
+        if self.heard_s >= self._next_progress_s:
+            self._next_progress_s = self.heard_s + PROGRESS_EVERY_S
+            self._post(notices.InputProgress(self.heard_s))
 
     def _listen(self) -> None:
         for news in self._listener.follow(self._segmenter) if self._listener is not None else ():
@@ -162,7 +163,7 @@ class Ear:
                     assert_never(event)
         self._speaking = self._segmenter.speaking
         if was_speaking and not self._speaking:
-            self._post(notices.SpeechEnded(self._heard_s))
+            self._post(notices.SpeechEnded(self.heard_s))
 
     def _time(self, segment: Segment, *, settled: bool) -> TimedSegment:
         ready_ns = self._clock.now_ns()

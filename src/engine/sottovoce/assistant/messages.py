@@ -23,7 +23,7 @@ class Utterance:
     Attributes
     ----------
     number : int
-        Number of the segment in the session, from 1, in the order of speech.
+        Number of the segment in the session, from 1, in the order of speech; from -1 down for what was typed.
     speaker : SpeakerKind
         Whose voice it is.
     text : str
@@ -55,6 +55,11 @@ class Utterance:
     backend: str = ""
     error: str = ""
     aside: bool = False
+
+    @property
+    def typed(self) -> bool:
+        """Whether nobody has said it: the wearer has typed it."""
+        return self.number < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,13 @@ class NarrationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """The wearer has typed a question, which is answered whatever is being said."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The wearer wants no more of what is in flight."""
 
@@ -170,6 +182,7 @@ TurnEvent: TypeAlias = (
     | ThesisMade
     | AnswerEnded
     | NarrationEnded
+    | Typed
     | StopAsked
     | InputEnded
     | Closing

@@ -134,6 +134,13 @@ class VoiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EarMuted:
+    """The wearer has muted the microphone, or lets it listen again."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StageReached:
     """A stage of a turn, at ``at_ns`` on the session's clock."""
 
@@ -196,11 +203,15 @@ class BackendChanged:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A call of a service has ended; what it cost is in billionths of a dollar, None if nobody knows."""
+    """A call of a service has ended; what it cost is in billionths of a dollar, None if nobody knows.
+
+    ``generation`` is that of the turn it was made for, None if for what was heard.
+    """
 
     usage: Usage
     nano_usd: int | None
     estimated: bool
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +250,7 @@ Notice: TypeAlias = (
     | ThesisCut
     | ThesisFailed
     | VoiceChanged
+    | EarMuted
     | Began
     | Decided
     | StageReached

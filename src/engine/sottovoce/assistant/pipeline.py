@@ -13,6 +13,7 @@ Everything that happens is posted to the coordinator, which alone holds the turn
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -23,7 +24,15 @@ from typing import TypeAlias, assert_never, get_args
 
 from sottovoce.assistant import messages, notices
 from sottovoce.assistant.context import DialogueContext
-from sottovoce.assistant.controls import GAIN_STEP_DB, LEAST_GAIN_DB, MOST_GAIN_DB, Advance, Control
+from sottovoce.assistant.controls import (
+    GAIN_STEP_DB,
+    LEAST_GAIN_DB,
+    MOST_GAIN_DB,
+    MOST_TYPED,
+    Advance,
+    Control,
+    Mute,
+)
 from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
 from sottovoce.assistant.endpoint import reads_finished
 from sottovoce.assistant.follow import Follower
@@ -59,7 +68,10 @@ _Posted: TypeAlias = TurnEvent | Notice
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a pipeline connects. All of it has been warmed, and is closed by whoever made it."""
+    """What a pipeline connects. All of it has been warmed, and is closed by whoever made it.
+
+    ``mute`` is what the source obeys: one that does not, as a recording, cannot be muted.
+    """
 
     source: AudioInput
     segmenter: SegmentSource
@@ -69,6 +81,7 @@ class Parts:
     synthesizer: Synthesizer
     output: VoiceOutput
     purse: Purse = field(default_factory=NoPurse)
+    mute: Mute = field(default_factory=Mute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +227,7 @@ class Pipeline:
             parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock, settings.advance
         )
         self._voice = _Voice(parts.output, settings.gain_db)
+        self._typed = itertools.count(1)
 
     @property
     def stale_events(self) -> int:
@@ -275,8 +289,16 @@ class Pipeline:
         self._inbox.close()
         return alive + self._coordinator.join(max(0.1, deadline - time.monotonic()))
 
-    def control(self, control: Control) -> None:
-        """Do what the wearer asks for, from any thread and at once."""
+    def control(self, control: Control, on: bool | None = None) -> None:
+        """Do what the wearer asks for, from any thread and at once.
+
+        Parameters
+        ----------
+        control : Control
+            The wish.
+        on : bool, optional
+            Whether to pause, or to mute; the other way round than now unless given.
+        """
         match control:
             case Control.STOP:
                 self._post(messages.StopAsked())
@@ -284,11 +306,39 @@ class Pipeline:
                 self._post(self._voice.hold(False))
                 self._narrator.move(control)
             case Control.PAUSE:
-                self._post(self._voice.hold(not self._voice.paused))
+                self._post(self._voice.hold(not self._voice.paused if on is None else on))
             case Control.LOUDER | Control.QUIETER:
                 self._post(self._voice.step(GAIN_STEP_DB if control is Control.LOUDER else -GAIN_STEP_DB))
+            case Control.MUTE:
+                mute = self._parts.mute
+                mute.on = not mute.on if on is None else on
+                self._post(notices.EarMuted(mute.on))
             case _:
                 assert_never(control)
+
+    def ask(self, text: str, language: str) -> None:
+        """Answer a question that the wearer has typed, as if it had been asked now; from any thread.
+
+        Parameters
+        ----------
+        text : str
+            The question, at most :data:`~sottovoce.assistant.controls.MOST_TYPED` characters, not all blank.
+        language : str
+            ISO 639-1 code.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing in it, or too much.
+        """
+        text = " ".join(text.split())
+        if not 0 < len(text) <= MOST_TYPED:
+            raise ValueError(f"the question has {len(text)} characters; allowed: 1 to {MOST_TYPED}")
+        at_s, now_ns = self._ear.heard_s, self._clock.now_ns()
+        marks = ((Stage.SPEECH_END, now_ns),)
+        number = -next(self._typed)
+        utterance = messages.Utterance(number, "own", text, language, None, at_s, at_s, marks, "typed")
+        self._post(messages.Typed(utterance))
 
     def tell(self, notice: Notice) -> None:
         """Tell the observer what has happened outside, in order with all else; from any thread."""

@@ -31,6 +31,7 @@ _NAMES: dict[type[Any], str] = {
     messages.ThesisMade: "thesis made",
     messages.AnswerEnded: "answer ended",
     messages.NarrationEnded: "narration ended",
+    messages.Typed: "typed",
     messages.StopAsked: "stop asked",
     messages.InputEnded: "input ended",
     messages.Closing: "closing",
@@ -91,7 +92,7 @@ class Tracer:
             case messages.Heard(utterance, revision, settled) | messages.AsideHeard(utterance, revision, settled):
                 facts |= {"number": utterance.number, "revision": revision, "settled": settled}
                 facts |= self._facts_of(utterance)
-            case messages.PartialHeard(utterance):
+            case messages.PartialHeard(utterance) | messages.Typed(utterance):
                 facts |= {"number": utterance.number, **self._facts_of(utterance)}
             case messages.ThesisMade(thesis):
                 facts |= {"generation": thesis.generation, "number": thesis.number}
@@ -178,6 +179,8 @@ def _event(facts: Facts) -> TurnEvent:
         return heard
     if kind is messages.PartialHeard:
         return messages.PartialHeard(_utterance(facts))
+    if kind is messages.Typed:
+        return messages.Typed(_utterance(facts))
     if kind is messages.ThesisMade:
         return messages.ThesisMade(messages.Thesis(facts["generation"], facts["number"], "words"))
     if kind is messages.AnswerEnded:

@@ -51,6 +51,7 @@ from sottovoce.assistant.messages import (
     ThesisMade,
     TurnCommand,
     TurnEvent,
+    Typed,
     Utterance,
     VoidSegment,
 )
@@ -78,6 +79,7 @@ _Value = TypeVar("_Value")
 @dataclass(slots=True)
 class _Turn:
     utterance: Utterance
+    place: tuple[int, int]  # the segment, and how many questions were typed since it was over
     theses: list[Thesis] = field(default_factory=list)
     speaking: bool = False
     held: bool = False  # speculative: nothing of it may be heard
@@ -181,6 +183,8 @@ class TurnMachine:
                 commands = self._answer_ended(generation, error)
             case NarrationEnded(generation, heard):
                 commands = self._narration_ended(generation, heard)
+            case Typed(utterance):
+                commands = self._typed(utterance)
             case StopAsked():
                 commands = self._give_up(tuple(g for g, turn in self._turns.items() if not turn.held), "stopped")
             case InputEnded():
@@ -240,7 +244,7 @@ class TurnMachine:
         begun = self._early[1] if self._early[0] == number else 0
         if begun < MAX_EARLY and self._reads_finished(utterance.text, utterance.language):
             self._early = (number, begun + 1)
-            commands.append(self._answer(self._next_generation(_Turn(utterance, held=True, early=True))))
+            commands.append(self._answer(self._next_generation(_Turn(utterance, (number, 0), held=True, early=True))))
         return commands
 
     def _paused(self, utterance: Utterance, revision: int) -> list[TurnCommand]:
@@ -252,7 +256,7 @@ class TurnMachine:
             if self._reads_finished(utterance.text, utterance.language):
                 commands.append(Hasten(utterance.number, revision))
             if self._speculate == "answer" and not generation:
-                generation = self._next_generation(_Turn(utterance, held=True))
+                generation = self._next_generation(_Turn(utterance, (utterance.number, 0), held=True))
                 commands.append(self._answer(generation))
         self._pause = _Pause(utterance, revision, generation)
         return commands
@@ -315,7 +319,14 @@ class TurnMachine:
         if reason:
             return [*commands, Ignore(utterance, reason), TakeNext(utterance.number)]
         commands += self._make_room()
-        commands.append(self._answer(self._next_generation(_Turn(utterance))))
+        commands.append(self._answer(self._next_generation(_Turn(utterance, (utterance.number, 0)))))
+        return commands
+
+    def _typed(self, utterance: Utterance) -> list[TurnCommand]:
+        self._context.add_utterance(utterance)
+        turn = _Turn(utterance, (max(self._over, self._newest_answered), -utterance.number))
+        commands = self._make_room()
+        commands.append(self._answer(self._next_generation(turn)))
         return commands
 
     def _taken(self, generation: int, utterance: Utterance) -> list[TurnCommand]:
@@ -376,9 +387,9 @@ class TurnMachine:
     def _begin_to_speak(self, turn: _Turn) -> list[TurnCommand]:
         """Interrupt the questions before this one."""
         commands: list[TurnCommand] = []
-        number = turn.utterance.number
+        number = turn.place[0]
         others = ((generation, other) for generation, other in self._turns.items() if other is not turn)
-        for older in [generation for generation, other in others if other.utterance.number <= number]:
+        for older in [generation for generation, other in others if other.place <= turn.place]:
             outcome: Outcome = "interrupted" if self._turns[older].speaking else "superseded"
             commands += self._give_up((older,), outcome)
         turn.speaking = True

@@ -7,6 +7,7 @@ streams are closed for a moment, together, and opened again from a new list.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Sequence
@@ -74,6 +75,8 @@ class DeviceChoice:
         self._config = config
         #: Name and host API of the device that was asked for: ids do not survive a refresh of the host's list.
         self._asked: tuple[str, str] | None = None
+        #: How often another device was asked for while the stream ran.
+        self.moves = 0
 
     def to_start_on(self) -> tuple[Device, ...]:
         """The device that is meant.
@@ -119,6 +122,13 @@ class DeviceChoice:
             if default not in found:
                 found.append(default)
         return tuple(found)
+
+    def ask_for(self, device: Device) -> bool:
+        """From now on, this device is meant; whether it is in the list of this process."""
+        self._config = dataclasses.replace(self._config, device=device.name)
+        self._remember(device)
+        self.moves += 1
+        return any(self.is_asked(each) for each in self._host.devices())
 
     def is_asked(self, device: Device) -> bool:
         """Whether a device is the one that was asked for by name."""

@@ -65,6 +65,12 @@ def find_device(spec: int | str | None, kind: Kind) -> Device:
     return select_device(list_devices(), spec, kind)
 
 
+def check_direction(device: Device, kind: Kind) -> None:
+    """A :class:`DeviceNotFoundError` if a device has no channels in that direction."""
+    if not device.channels(kind):
+        raise DeviceNotFoundError(f"{device.name!r} is no {kind} device", hint=f"name one that has {kind} channels")
+
+
 def select_device(devices: Sequence[Device], spec: int | str | None, kind: Kind) -> Device:
     """:func:`find_device` among ``devices``."""
     if kind not in ("input", "output"):

@@ -252,6 +252,10 @@ class DeviceOutput:
         """Open the stream anew on the device that is right now; returns at once."""
         self._started().recreate(reason)
 
+    def move_to(self, device: Device) -> None:
+        """Go on on another device from now on; returns at once."""
+        self._started().move_to(device)
+
     def close(self) -> None:
         """Give the device back, within about two seconds whatever the sound system does."""
         if self._keeper:

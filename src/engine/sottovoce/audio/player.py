@@ -12,6 +12,8 @@ from typing import Any, Self, get_args
 
 import numpy.typing as npt
 
+from sottovoce.audio.devices import check_direction
+from sottovoce.audio.host import Device
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamRate, check_choice
 from sottovoce.audio.output import DeviceOutput, Output, SleepPolicy
@@ -253,6 +255,26 @@ class Player:
         Whatever is written wakes it, too: this is for whoever knows before, and saves the time that opening takes.
         """
         self.output.wake(soon=True)
+
+    def move_to(self, device: Device) -> None:
+        """Play on another device from now on; what is queued plays on there. Returns at once.
+
+        Parameters
+        ----------
+        device : Device
+            As :func:`sottovoce.audio.devices.list_devices` or :func:`sottovoce.audio.afresh.devices_afresh` gives it.
+
+        Raises
+        ------
+        DeviceNotFoundError
+            If it cannot play.
+        StreamError
+            If the player was not started, or does not play on a device.
+        """
+        if not isinstance(self.output, DeviceOutput):
+            raise StreamError("this player does not play on a device", hint="make one without an output of its own")
+        check_direction(device, "output")
+        self.output.move_to(device)
 
     def open_source(
         self,

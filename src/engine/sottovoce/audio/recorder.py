@@ -11,7 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from sottovoce.audio.host import Host
+from sottovoce.audio.devices import check_direction
+from sottovoce.audio.host import Device, Host
 from sottovoce.audio.lifecycle import LifecyclePolicy
 from sottovoce.audio.negotiate import Latency, StreamConfig, StreamRate, negotiate
 from sottovoce.audio.portaudio import portaudio_host
@@ -251,6 +252,26 @@ class Recorder:
         """Open the stream anew on the device that is right now; returns at once."""
         if self._keeper is not None:
             self._keeper.recreate(reason)
+
+    def move_to(self, device: Device) -> None:
+        """Capture from another device from now on; returns at once.
+
+        Parameters
+        ----------
+        device : Device
+            As :func:`sottovoce.audio.devices.list_devices` or :func:`sottovoce.audio.afresh.devices_afresh` gives it.
+
+        Raises
+        ------
+        DeviceNotFoundError
+            If it cannot capture.
+        StreamError
+            If the recorder was not started.
+        """
+        check_direction(device, "input")
+        if self._keeper is None:
+            raise StreamError("the recorder was not started", hint="use it in a with statement, or call start()")
+        self._keeper.move_to(device)
 
     def snapshot_state(self) -> RecorderSnapshot:
         """A picture of the recorder as it is now."""

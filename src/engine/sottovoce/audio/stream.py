@@ -73,6 +73,8 @@ _IDLE_INTERVAL_S, _LEAST_INTERVAL_S = 0.1, 0.01
 #: A list of devices so young was renewed by the look that led to a stream being opened.
 _JUST_NOW_S = 0.2
 
+_MOVED = "another device was asked for"
+
 
 class StreamKeeper:
     """Opens a stream, watches it, and opens it again when it dies.
@@ -171,6 +173,13 @@ class StreamKeeper:
     def recreate(self, reason: str) -> None:
         """Open the stream anew on the device that is right now; returns at once."""
         self._dispatch(RecreateAsked(reason))
+
+    def move_to(self, device: Device) -> None:
+        """Go on on another device from now on; returns at once. What is queued plays on there."""
+        if self._choice.ask_for(device):
+            self._dispatch(RetuneAsked(_MOVED))
+        else:  # it has come since the list was made
+            self._gather(_MOVED)
 
     def wake(self) -> None:
         """Open the stream if it rests; returns at once."""
@@ -367,7 +376,7 @@ class StreamKeeper:
             self._launch(self._look_for_arrival, "arrival")
 
     def _look_for_arrival(self) -> None:
-        others = [keeper for keeper in _keepers if keeper is not self and keeper._host is self._host]
+        others = self._others()
         lost = self.state is StreamState.LOST
         if lost and not others:  # its own queries renew the list
             return
@@ -375,9 +384,16 @@ class StreamKeeper:
         if playing and not lost:  # there is sound, if only on the second best device; nobody is to be interrupted
             return
         if self._choice.is_among(devices_afresh(given_up=self._stopping)) and not self._stopping.is_set():
-            GATHERING.begin()
-            for keeper in (*others, self):
-                keeper._dispatch(RetuneAsked("a device has come back"))
+            self._gather("a device has come back")
+
+    def _gather(self, reason: str) -> None:
+        """Open all streams of this process anew, together, from a new list."""
+        GATHERING.begin()
+        for keeper in (*self._others(), self):
+            keeper._dispatch(RetuneAsked(reason))
+
+    def _others(self) -> list[StreamKeeper]:
+        return [keeper for keeper in _keepers if keeper is not self and keeper._host is self._host]
 
     @property
     def quiet(self) -> bool:
@@ -403,6 +419,7 @@ class StreamKeeper:
             _logger.debug("cannot open generation %d: %s", command.generation, error)
 
     def _open(self, command: OpenStream, choose: Callable[[], tuple[Device, ...]]) -> None:
+        moves = self._choice.moves
         self._wait_for_drops()
         try:
             live = self._opener.open(choose(), command)
@@ -416,6 +433,8 @@ class StreamKeeper:
             self._streams[live.generation] = live
             commands = self._lifecycle.handle(opened, self._clock.now_ns())
         self._execute(commands)
+        if self._choice.moves != moves:  # asked for while this one was being opened
+            self._dispatch(RetuneAsked(_MOVED))
 
     def _query(self) -> None:
         self._wait_for_drops()

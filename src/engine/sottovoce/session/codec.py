@@ -133,7 +133,7 @@ def assemble(
         else:
             others.append(EventRecord((row.at_ns - origin_ns) / 1e9, row.kind, body))
     found = [_with_reason(utterance, ignored) for utterance in utterances.values()]
-    heard = tuple(sorted([*found, *asides.values()], key=lambda utterance: (utterance.number, utterance.start_s)))
+    heard = tuple(sorted([*found, *asides.values()], key=lambda utterance: (utterance.start_s, utterance.number)))
     return SessionRecord(
         summary=summary,
         settings=settings,
