@@ -183,7 +183,7 @@ class Transcribers:
         try:
             transcript = recognizer.transcribe(audio, cancel)
         except BackendError as failure:
-            self._post(BackendFailed.of(failure))
+            self._post(BackendFailed.of(failure, "asr"))
             return None
         if cancel.cancelled or not transcript.text:
             return None

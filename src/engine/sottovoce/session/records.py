@@ -150,14 +150,8 @@ class TurnEnded:
 class Speculated:
     """An answer was begun before its question was over; not ``taken``, its call was in vain.
 
-    Attributes
-    ----------
-    utterance : int
-        The question, which may have been a different one in the end.
-    early : bool
-        Begun while it was being asked, else in a pause.
-    taken : bool
-        Whether it became the answer.
+    ``utterance`` is the question, which may have been a different one in the end; ``early`` whether it was begun while
+    that was being asked, else in a pause.
     """
 
     utterance: int
