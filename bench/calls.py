@@ -37,7 +37,7 @@ _DELAYS_S = (0.03, 0.12, 0.25)
 _ECHO_DB = (-12.0, -6.0, 0.0)
 
 #: Sentences of the wearer in one call, seconds in which the other one is alone at first, and between two sentences.
-_SENTENCES, _LEAD_S, _GAP_S = 3, 3.0, 1.3
+_SENTENCES, _LEAD_S, _GAP_S = 3, 8.0, 1.3
 _LONGEST_S = 9.0
 
 

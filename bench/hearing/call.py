@@ -8,18 +8,17 @@ other one hardly ever stops: nearly all that the wearer says is double talk, and
 
 Both ears are heard as in a session: canceller, high-pass, gain, segments, pocketsphinx without any question expected.
 
-``echo_duplicates_pct``: of 100 words that the other one says, those that the microphone gives again. Where an utterance
-of the microphone lies in no sentence of the wearer, every word of it counts, whatever it is; in others, words that are
-not the wearer's (no part of the best alignment with what they said) and that the other one said just then, in that
-order. Whose voice the utterance was taken for makes no difference here. ``_chance``: the same counted with no echo in
-the microphone: common words that the recogniser misheard. ``_uncut``: with the canceller, without comparing the
-transcripts; ``_off``: without either: the control.
+``echo_duplicates_pct``: of 100 words that the other one says, those that the microphone gives again: how many more are
+counted (``_counted``) than with no echo in the microphone (``_chance``), where common words that the recogniser has
+misheard look like the other one's. Where an utterance of the microphone lies in no sentence of the wearer, every word
+of it counts, whatever it is; in others, words that are not the wearer's (no part of the best alignment with what they
+said) and that the other one said just then, in that order. Whose voice the utterance was taken for makes no difference
+here. ``_uncut``: with the canceller, without comparing the transcripts; ``_off``: without either, the control.
 
 ``doubletalk_wer_increase_pct``: word errors of the wearer's sentences with echo and canceller less those of the same
 sentences with neither, in 100 words that were said (points of word error rate, not a share of it: pocketsphinx has 60 %
 of free speech wrong to begin with). ``_lost_pct``: of the words that are right without echo, those that are not with
-it.
-``_off`` without the canceller; ``_idle`` with the canceller and no echo, as with an earpiece: what it costs in vain.
+it. ``_off``: without the canceller; ``_idle``: with it and no echo, as with an earpiece, what it costs in vain.
 ``call_own_pct``: utterances of the wearer that are taken for theirs; ``call_own_clean_pct`` without echo.
 
 ``_low`` and ``_high`` are ends of 95 % intervals: whole calls are drawn anew.
@@ -51,7 +50,7 @@ from sottovoce.speech.wearer.verifier import EnrolledVoice
 
 TARGETS = {"echo_duplicates_pct": ("<=", 2.0), "doubletalk_wer_increase_pct": ("<=", 10.0)}
 
-CANCELLER = "webrtc"
+CANCELLER = "blend"
 
 #: As a session reads its microphone: a block of the detector.
 BLOCK = 512
@@ -130,11 +129,12 @@ def figures(
     off, uncut = counted("off", compared=False), counted("cancelled", compared=False)
     idle_ = counted("idle", compared=True)
     found = {
-        **_duplicates("echo_duplicates", kept),
-        **_duplicates("echo_duplicates_chance", clean),
-        **_duplicates("echo_duplicates_uncut", uncut),
-        **_duplicates("echo_duplicates_off_compared", counted("off", compared=True)),
-        **_duplicates("echo_duplicates_off", off),
+        **_duplicates("echo_duplicates", clean, kept),
+        **_duplicates("echo_duplicates_uncut", clean, uncut),
+        **_duplicates("echo_duplicates_off_compared", clean, counted("off", compared=True)),
+        **_duplicates("echo_duplicates_off", clean, off),
+        "echo_duplicates_counted_pct": _share(kept),
+        "echo_duplicates_chance_pct": _share(clean),
         **_increase("doubletalk_wer_increase", clean, kept),
         **_increase("doubletalk_wer_increase_off", clean, off),
         **_increase("doubletalk_wer_increase_idle", clean, idle_),
@@ -285,14 +285,21 @@ def _in_order(heard: Sequence[str], far: Sequence[str]) -> int:
     return int(LCSseq.similarity(heard, far))
 
 
-def _duplicates(name: str, those: Sequence[Counted]) -> dict[str, float]:
-    low, high = bootstrap([(each.duplicates, each.far_words) for each in those])
-    words = sum(each.far_words for each in those)
+def _share(those: Sequence[Counted]) -> float:
+    return 100.0 * sum(each.duplicates for each in those) / sum(each.far_words for each in those)
+
+
+def _duplicates(name: str, without: Sequence[Counted], those: Sequence[Counted]) -> dict[str, float]:
+    parts = [
+        (float(each.duplicates - chance.duplicates), float(each.far_words))
+        for chance, each in zip(without, those, strict=True)
+    ]
+    low, high = bootstrap(parts)
     return {
-        f"{name}_pct": 100.0 * sum(each.duplicates for each in those) / words,
+        f"{name}_pct": _share(those) - _share(without),
         f"{name}_low_pct": 100.0 * low,
         f"{name}_high_pct": 100.0 * high,
-        f"{name}_words": float(words),
+        f"{name}_words": sum(words for _, words in parts),
     }
 
 

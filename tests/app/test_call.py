@@ -18,7 +18,7 @@ from tests.support.shared import shared_data
 
 pytestmark = [
     pytest.mark.data,
-    pytest.mark.skipif(bool(describe("aec", "webrtc").missing), reason='pip install "sottovoce[aec]"'),
+    pytest.mark.skipif(bool(describe("aec", "blend").missing), reason='pip install "sottovoce[aec]"'),
 ]
 
 

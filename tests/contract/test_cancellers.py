@@ -59,7 +59,7 @@ def test_voice_without_echo_stays_and_is_late_by_what_is_said(
     near = syllables(canceller, 4.0, rng)
     left = canceller.process(near, np.zeros_like(near))
     late = canceller.delay_frames
-    assert np.corrcoef(near[: len(near) - late], left[late:])[0, 1] > 0.95
+    assert np.corrcoef(near[: len(near) - late], left[late:])[0, 1] > 0.9
     assert level_db(left) == pytest.approx(level_db(near), abs=0.5)
 
 

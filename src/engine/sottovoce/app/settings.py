@@ -145,7 +145,7 @@ class AudioSettings(Section):
         description="Whether what is played is taken out of what the microphone hears, for loudspeakers; needs the "
         'extra aec. "auto" does so where what the system plays is listened to and the extra is there, "on" wants it.',
     )
-    echo_canceller: str = backend("aec", "webrtc", "By what: a backend of that kind.")
+    echo_canceller: str = backend("aec", "blend", "By what: a backend of that kind.")
     noise_suppression: Literal["off", "low", "moderate", "high", "highest"] = Field(
         default="off",
         description="How much steady noise is weakened, by 6, 12, 18 or 21 dB; needs the extra aec. Off, since "
