@@ -110,7 +110,7 @@ def test_turn_is_a_root_and_its_stages_are_the_waterfall(traces: TurnTraces, exp
         assert span.parent is not None
         assert span.parent.span_id == root.context.span_id
         assert span.context.trace_id == root.context.trace_id
-    assert [event.name for event in root.events] == ["question_accepted", "first_sample"]
+    assert [event.name for event in root.events] == ["speech_end", "question_accepted", "first_sample"]
 
 
 def test_turn_that_failed_is_an_error_and_has_the_stages_that_it_reached(

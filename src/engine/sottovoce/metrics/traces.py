@@ -34,7 +34,7 @@ _CAPACITY = 64
 _PATIENCE_S = 1.0
 
 #: Moments that are no end of a stage, told as events of the turn.
-_EVENTS = (Stage.PAUSE_NOTICED, Stage.QUESTION_ACCEPTED, Stage.FIRST_SAMPLE)
+_EVENTS = (Stage.SPEECH_END, Stage.PAUSE_NOTICED, Stage.QUESTION_ACCEPTED, Stage.FIRST_SAMPLE)
 
 
 @dataclass(frozen=True, slots=True)
