@@ -11,6 +11,7 @@ import pytest
 from sottovoce.session.codec import Row, assemble, encode
 from sottovoce.session.export import FORMATS, to_json, to_markdown, to_srt
 from sottovoce.session.records import (
+    QuestionAccepted,
     SessionRecord,
     SessionSummary,
     SpeakerKind,
@@ -21,7 +22,7 @@ from sottovoce.session.records import (
     UtteranceRecord,
     Words,
 )
-from tests.session.samples import ORIGIN_NS, S, conversation
+from tests.session.samples import ORIGIN_NS, S, conversation, heard
 
 SUMMARY = SessionSummary(
     id=7,
@@ -182,3 +183,30 @@ def test_aside_of_the_wearer_stands_beside_the_question_and_takes_nothing_of_it(
     assert page.count("On the third of June") == 1
     assert page.index("When do we launch?") < page.index("On the third of June") < page.index("Let me see")
     assert [each["aside"] for each in json.loads(to_json(record))["utterances"]][:2] == [False, True]
+
+
+def test_subtitles_of_a_recording_have_the_theses_behind_their_question() -> None:
+    thesis = {"turn": 1, "source": "", "status": ThesisStatus.HEARD}
+    events = [
+        heard(360, "When do we launch?"),
+        QuestionAccepted(1, 360),
+        ThesisChanged(number=1, text="In June", start_s=4.0, spoken_s=1.0, heard_s=1.0, **thesis),
+        ThesisChanged(number=2, text="In Europe", start_s=4.1, spoken_s=2.0, heard_s=2.0, **thesis),
+    ]
+    rows = [encode(event, ORIGIN_NS, TranscriptPolicy.KEEP) for event in events]
+    cues = {
+        kind: [
+            line
+            for line in to_srt(
+                assemble(replace(SUMMARY, kind=kind), {}, TranscriptPolicy.KEEP, ORIGIN_NS, rows)
+            ).splitlines()
+            if "-->" in line
+        ]
+        for kind in ("answer", "live")
+    }
+    assert cues["answer"] == [
+        "01:00:00,000 --> 01:00:02,500",
+        "01:00:02,500 --> 01:00:03,500",
+        "01:00:03,500 --> 01:00:05,500",
+    ]
+    assert cues["live"][0] == "00:00:04,000 --> 00:00:05,000"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, time
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +31,8 @@ _PARTS = {"asr": "recognition", "llm": "theses", "tts": "speech"}
 
 #: A wider waterfall is no clearer.
 _MOST_COLUMNS = 110
+#: Longer questions are cut where they stand for their session.
+_MOST_TITLE = 80
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -236,7 +239,8 @@ def _show_found(app: AppContext, found: FoundSession) -> None:
     summary = found.summary
     more = f", {found.count} places" if found.count > len(found.hits) else ""
     head = Text.assemble((f"{summary.id:>4}  {_local(summary.started)}", "bold"), (f"  {summary.kind}{more}", "dim"))
-    app.console.print(head.append(f"  {summary.title}" if summary.title else ""), soft_wrap=True)
+    title = shorten(summary.title, _MOST_TITLE, placeholder="…")
+    app.console.print(head.append(f"  {title}"), soft_wrap=True)
     for hit in found.hits:
         line = Text(f"{_clock(hit.at_s)}  {'thesis: ' if hit.kind == 'thesis' else ''}", "dim")
         for piece, is_match in hit.parts:

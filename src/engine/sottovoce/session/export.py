@@ -98,14 +98,14 @@ def to_markdown(record: SessionRecord) -> str:
 def to_srt(record: SessionRecord) -> str:
     """Subtitles: each utterance while it is said, each thesis while it is heard (SubRip, UTF-8).
 
-    Utterances lie where they were in the input; theses where they sounded, counted from the start of the session.
-    For a live session both are the same timeline.
+    Utterances lie where they were in the input; theses where they sounded, counted from the start of the session, which
+    is the same in a conversation. Recordings are answered faster than they last: there, the theses of a question begin
+    when it ends, and follow one another.
     """
     cues = [_Cue(said.start_s, said.end_s, f"{said.speaker.value}: {said.words}") for said in record.utterances]
+    ends = {said.number: said.end_s for said in record.utterances} if record.summary.kind == "answer" else {}
     for turn in record.turns:
-        for thesis in turn.theses:
-            if thesis.start_s is not None and thesis.heard_s > 0.0:
-                cues.append(_Cue(thesis.start_s, thesis.start_s + thesis.heard_s, f"> {thesis.words}"))
+        cues += _thesis_cues(turn, None if turn.utterance is None else ends.get(turn.utterance))
     return _srt(cues)
 
 
@@ -123,6 +123,16 @@ class _Cue:
     start_s: float
     end_s: float
     text: str
+
+
+def _thesis_cues(turn: TurnRecord, from_s: float | None) -> list[_Cue]:
+    """The theses of a turn where they sounded, or one after the other from a moment on."""
+    cues: list[_Cue] = []
+    for thesis in turn.theses:
+        if thesis.start_s is not None and thesis.heard_s > 0.0:
+            start_s = thesis.start_s if from_s is None else cues[-1].end_s if cues else from_s
+            cues.append(_Cue(start_s, start_s + thesis.heard_s, f"> {thesis.words}"))
+    return cues
 
 
 def _srt(cues: Iterable[_Cue]) -> str:
