@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from sottovoce.core.cancel import CancelToken
@@ -14,6 +15,7 @@ from sottovoce.speech.llm.base import Delta, Question
 from sottovoce.speech.notes.index import NotesIndex
 from sottovoce.speech.remote.connection import Connection
 from sottovoce.speech.remote.network import Deadlines
+from sottovoce.speech.remote.server import Provider, Server, server_of
 from sottovoce.speech.usage import Call
 
 #: An answer of which all wanted lines are read may still end by itself within so many seconds.
@@ -101,3 +103,35 @@ class ModelGenerator(ABC, Generic[C]):
 
         ``call`` is entered while it lasts, and told what the service counts.
         """
+
+
+def doors(
+    generator: Callable[[C, Style, NotesIndex | None], ModelGenerator[C]],
+    connection: Callable[[Server], C],
+    provider: Provider,
+    usual_model: str,
+) -> tuple[Callable[..., ModelGenerator[C]], Callable[..., str]]:
+    """The functions ``open`` and ``check`` of a backend; ``usual_model`` is the one unless another is named."""
+    model_key = f"{provider.name}.llm_model"
+
+    def open(
+        *,
+        model: str = usual_model,
+        base_url: str = "",
+        key_file: Path | str | None = None,
+        index: NotesIndex | None = None,
+        form: Form = "theses",
+        temperature: float = 0.3,
+        max_tokens: int = 180,
+        first_token_s: float = 2.0,
+        stall_s: float = 2.0,
+    ) -> ModelGenerator[C]:
+        server = server_of(provider, base_url, model, model_key, key_file)
+        style = Style(form, temperature, max_tokens, Deadlines(first_token_s, stall_s))
+        return generator(connection(server), style, index)
+
+    def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
+        """The model, where it is, and where its key comes from; nothing is called."""
+        return server_of(provider, base_url, model, model_key, key_file).describe()
+
+    return open, check

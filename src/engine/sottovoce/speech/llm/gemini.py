@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sottovoce.speech.llm._model import ModelGenerator, Style
-from sottovoce.speech.llm._prompt import Form, Prompt
-from sottovoce.speech.notes.index import NotesIndex
+from sottovoce.speech.llm._model import ModelGenerator, doors
+from sottovoce.speech.llm._prompt import Prompt
 from sottovoce.speech.remote.gemini_client import GeminiConnection
-from sottovoce.speech.remote.network import Deadlines
-from sottovoce.speech.remote.server import GEMINI, server_of
+from sottovoce.speech.remote.server import GEMINI
 from sottovoce.speech.usage import Call
 
 if TYPE_CHECKING:
@@ -23,7 +20,6 @@ SENDS = (
     "the text of each question, the lines of the dialogue before it, and the passages of your notes that fit it go to "
     "generativelanguage.googleapis.com, or to the server that gemini.base_url names"
 )
-MODEL_KEY = "gemini.llm_model"
 
 
 class GeminiGenerator(ModelGenerator[GeminiConnection]):
@@ -72,23 +68,4 @@ def _count(usage: GenerateContentResponseUsageMetadata | None, call: Call) -> No
         )
 
 
-def open(
-    *,
-    model: str = "gemini-flash-lite-latest",
-    base_url: str = "",
-    key_file: Path | str | None = None,
-    index: NotesIndex | None = None,
-    form: Form = "theses",
-    temperature: float = 0.3,
-    max_tokens: int = 180,
-    first_token_s: float = 2.0,
-    stall_s: float = 2.0,
-) -> GeminiGenerator:
-    """The generator over Gemini; see :class:`ModelGenerator`."""
-    connection = GeminiConnection(server_of(GEMINI, base_url, model, MODEL_KEY, key_file))
-    return GeminiGenerator(connection, Style(form, temperature, max_tokens, Deadlines(first_token_s, stall_s)), index)
-
-
-def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
-    """The model, where it is, and where its key comes from; nothing is called."""
-    return server_of(GEMINI, base_url, model, MODEL_KEY, key_file).describe()
+open, check = doors(GeminiGenerator, GeminiConnection, GEMINI, "gemini-flash-lite-latest")

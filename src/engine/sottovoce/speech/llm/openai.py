@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sottovoce.speech.llm._model import ModelGenerator, Style
-from sottovoce.speech.llm._prompt import Form, Prompt
-from sottovoce.speech.notes.index import NotesIndex
-from sottovoce.speech.remote.network import Deadlines
+from sottovoce.speech.llm._model import ModelGenerator, doors
+from sottovoce.speech.llm._prompt import Prompt
 from sottovoce.speech.remote.openai_client import OpenAIConnection
-from sottovoce.speech.remote.server import OPENAI, server_of
+from sottovoce.speech.remote.server import OPENAI
 from sottovoce.speech.usage import Call
 
 if TYPE_CHECKING:
@@ -23,7 +20,6 @@ SENDS = (
     "the text of each question, the lines of the dialogue before it, and the passages of your notes that fit it go to "
     "api.openai.com, or to the server that openai.llm_base_url names"
 )
-MODEL_KEY = "openai.llm_model"
 
 
 class OpenAIGenerator(ModelGenerator[OpenAIConnection]):
@@ -70,23 +66,4 @@ def _count(usage: CompletionUsage | None, call: Call) -> None:
     )
 
 
-def open(
-    *,
-    model: str = "gpt-4o-mini",
-    base_url: str = "",
-    key_file: Path | str | None = None,
-    index: NotesIndex | None = None,
-    form: Form = "theses",
-    temperature: float = 0.3,
-    max_tokens: int = 180,
-    first_token_s: float = 2.0,
-    stall_s: float = 2.0,
-) -> OpenAIGenerator:
-    """The generator over the chat completions of a server; see :class:`ModelGenerator`."""
-    connection = OpenAIConnection(server_of(OPENAI, base_url, model, MODEL_KEY, key_file))
-    return OpenAIGenerator(connection, Style(form, temperature, max_tokens, Deadlines(first_token_s, stall_s)), index)
-
-
-def check(*, model: str, base_url: str, key_file: Path | str | None, **ignored: object) -> str:
-    """The model, where it is, and where its key comes from; nothing is called."""
-    return server_of(OPENAI, base_url, model, MODEL_KEY, key_file).describe()
+open, check = doors(OpenAIGenerator, OpenAIConnection, OPENAI, "gpt-4o-mini")
