@@ -11,7 +11,8 @@ nothing, until the deadline, ``stalls`` and ``cut`` come in the middle. ``fallba
 ``<kind>_cancel_ms_p95``: from cancelling a call to the end of its stream, as the server sees it; ``cancel_ms_p95`` is
 the worst of them.
 
-``<service>_own_ms_p50``: the first thesis, words or sound of a service that answers at once, on a warm connection.
+``<service>_own_ms_p50``: the first thesis, words or sound of a service that answers at once, on a warm connection;
+``transcription_own_ms_p50`` is a segment that is sent to OpenAI as a whole, to all of its words.
 
 ``<kind>_prewarmed_ratio``: the first call after a minute in which nothing was asked (6 s if quick; the clients' own
 limit is 5 s) over a call on a warm connection, where a new connection takes 100 ms and an answer 50;
@@ -102,6 +103,7 @@ def run(quick: bool) -> dict[str, float]:
             added[f"{kind.name}_{failure}_added_ms_p95"] = figure
         cancelled[f"{kind.name}_cancel_ms_p95"] = float(np.percentile(_cancel_ms(kind, rounds), 95))
         own |= _own_ms(kind, rounds)
+    own["transcription_own_ms_p50"] = _transcription_ms(rounds)
     worst = {"fallback_added_ms_p95": max(added.values()), "cancel_ms_p95": max(cancelled.values())}
     return added | cancelled | own | worst | _first_calls(6.0 if quick else 60.0)
 
@@ -146,6 +148,19 @@ def _own_ms(kind: Kind, rounds: int) -> dict[str, float]:
             for name, backend in names.items()
             if backend is not None
         }
+
+
+def _transcription_ms(rounds: int) -> float:
+    with Emulator() as emulator:
+        emulator.hear = _hear
+        with closing(open_recognizer("openai", base_url=emulator.openai_url, first_word_s=PATIENCE_S)) as recognizer:
+            recognizer.warm()
+            taken_s = []
+            for _ in range(rounds + 1):
+                began_s = time.perf_counter()
+                assert recognizer.transcribe(CLIP, CancelToken()).text == WORDS
+                taken_s.append(time.perf_counter() - began_s)
+        return 1000 * median(taken_s[1:])  # the first one loads what calls need
 
 
 def _first_calls(idle_s: float) -> dict[str, float]:

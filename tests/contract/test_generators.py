@@ -20,7 +20,8 @@ from tests.contract.opening import service_settings
 from tests.emulator import Emulator
 
 NOTES = (
-    "# When do we launch?\n- On the third of June\n- First in Europe\n- Then everywhere\n\n# What is it?\n- A lamp\n"
+    "# When do we launch?\n- On the third of June\n- First in Europe\n- Then everywhere\n\n# What is it?\n- A lamp\n\n"
+    "# Когда начало продаж?\n- Третьего июня\n- Сначала в Европе\n"
 )
 
 INSTALLED = [name for name in backend_names("llm") if not describe("llm", name).missing]
@@ -37,6 +38,7 @@ def index(tmp_path: Path) -> Iterator[NotesIndex]:
 @pytest.fixture(params=INSTALLED)
 def generator(request: pytest.FixtureRequest, emulator: Emulator, index: NotesIndex) -> Iterator[Generator]:
     emulator.knows["when do we launch"] = ("[1] On the third of June", "[1] First in Europe", "[1] Then everywhere")
+    emulator.knows["когда начало продаж"] = ("[1] Третьего июня", "[1] Сначала в Европе")
     opened = open_generator(request.param, index=index, **service_settings("llm", request.param, emulator))
     opened.warm()
     yield opened
@@ -53,6 +55,11 @@ def answer(generator: Generator, text: str, max_theses: int = 8) -> list[str]:
 
 def test_each_thesis_is_a_line(generator: Generator) -> None:
     assert answer(generator, "when do we launch") == ["On the third of June", "First in Europe", "Then everywhere"]
+
+
+def test_question_in_russian_is_answered_in_russian(generator: Generator) -> None:
+    stream = generator.generate(Question("когда начало продаж", "ru", 8), CancelToken())
+    assert "".join(delta.text for delta in stream).splitlines() == ["Третьего июня", "Сначала в Европе"]
 
 
 def test_last_thesis_is_ended_too_so_that_nobody_waits_for_more(generator: Generator) -> None:

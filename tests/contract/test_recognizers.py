@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from sottovoce.core.types import Mono
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.registry import backend_names, describe, open_recognizer
 from tests.contract.opening import Models, service_settings
-from tests.emulator import Emulator
+from tests.emulator import Does, Emulator
 
 PHRASES = ["When do we launch?", "How much does it cost?", "Who leads the team?"]
 
@@ -28,6 +30,10 @@ INSTALLED = [
     if not describe("asr", name).missing
     for model in MODELS.get(name, ("",))
 ]
+#: What the emulator calls the requests of a model; of others nothing is asked.
+ROUTES = {"gpt-4o-mini-transcribe": "transcription", "whisper-1": "transcription", "gpt-live-transcribe": "segment"}
+
+HALF_AN_HOUR_S = 1800
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +49,31 @@ def hear(samples: npt.NDArray[np.int16], samplerate: int) -> str:
 
 
 @pytest.fixture(params=INSTALLED, ids=lambda backend: " ".join(filter(None, backend)))
-def recognizer(request: pytest.FixtureRequest, emulator: Emulator, models: Models) -> Iterator[Recognizer]:
+def backend(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def opened(backend: tuple[str, str], emulator: Emulator, models: Models) -> Iterator[Callable[[], Recognizer]]:
+    """Opens one more of them, warm."""
     emulator.hear = hear
-    name, model = request.param
+    name, model = backend
     own = {"model": model} if model else models.settings("asr", name)
     settings = service_settings("asr", name, emulator) | own
-    opened = open_recognizer(name, **settings)
-    opened.warm()
-    yield opened
-    opened.close()
+    with ExitStack() as stack:
+
+        def open_one() -> Recognizer:
+            recognizer = stack.enter_context(closing(open_recognizer(name, **settings)))
+            recognizer.warm()
+            return recognizer
+
+        yield open_one
+
+
+@pytest.fixture
+def recognizer(opened: Callable[[], Recognizer]) -> Recognizer:
+    return opened()
 
 
 def words(text: str) -> list[str]:
@@ -96,6 +118,49 @@ def test_cancelled_work_ends_early(recognizer: Recognizer, asked: Mono) -> None:
     cancel = CancelToken()
     cancel.cancel()
     assert recognizer.transcribe(np.tile(asked, 20), cancel).text == ""
+
+
+def test_cancelled_in_the_middle_it_returns_and_hears_the_next_segment(
+    recognizer: Recognizer, backend: tuple[str, str], emulator: Emulator, asked: Mono
+) -> None:
+    cancel, heard = CancelToken(), []
+    route = ROUTES.get(backend[1], "")
+    clip = asked if route else np.resize(asked, HALF_AN_HOUR_S * recognizer.samplerate)
+    if route:
+        emulator.script(route, Does(delay_s=60.0))
+    worker = threading.Thread(target=lambda: heard.append(recognizer.transcribe(clip, cancel)))
+    worker.start()
+    if route:
+        emulator.wait_for(route)
+    cancel.cancel()
+    worker.join(20.0)
+    assert len(heard) == 1, "it has left what takes far longer than a minute"
+    recognizer.adapt(PHRASES)
+    assert words(recognizer.transcribe(asked, CancelToken()).text) == words(PHRASES[1])
+
+
+def test_half_an_hour_is_refused_with_its_length_by_who_cannot_hear_it(
+    recognizer: Recognizer, backend: tuple[str, str], asked: Mono
+) -> None:
+    clip = np.resize(asked, HALF_AN_HOUR_S * recognizer.samplerate)
+    if backend[1] not in ROUTES:
+        cancel = CancelToken()
+        cancel.cancel()
+        assert recognizer.transcribe(clip, cancel).text == ""
+        return
+    with pytest.raises(BackendError, match="1800 s") as caught:
+        recognizer.transcribe(clip, CancelToken())
+    assert not caught.value.retryable
+    assert caught.value.hint
+
+
+def test_each_worker_has_its_own_and_they_hear_side_by_side(opened: Callable[[], Recognizer], asked: Mono) -> None:
+    both = [opened(), opened()]
+    for recognizer in both:
+        recognizer.adapt(PHRASES)
+    with ThreadPoolExecutor(2) as pool:
+        heard = list(pool.map(lambda recognizer: recognizer.transcribe(asked, CancelToken()).text, both))
+    assert [words(text) for text in heard] == [words(PHRASES[1])] * 2
 
 
 def test_close_while_busy_ends_the_work_and_is_idempotent(recognizer: Recognizer, asked: Mono) -> None:

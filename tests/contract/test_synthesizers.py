@@ -76,6 +76,15 @@ def test_cancellation_ends_the_stream_early(synthesizer: Synthesizer) -> None:
     assert speech(synthesizer, TEXT).size > 0
 
 
+def test_100_kb_of_text_begin_to_sound_and_may_be_given_up(synthesizer: Synthesizer) -> None:
+    cancel = CancelToken()
+    stream = synthesizer.synthesize(f"{TEXT}. " * 1900, "en", cancel)
+    assert len(next(iter(stream)))
+    cancel.cancel()
+    deque(stream, maxlen=0)
+    assert speech(synthesizer, TEXT).size > 0
+
+
 def test_abandoned_stream_lets_the_next_one_speak(synthesizer: Synthesizer) -> None:
     stream = synthesizer.synthesize(LONG, "en", CancelToken())
     next(iter(stream))

@@ -10,15 +10,16 @@ from tests.emulator import Emulator
 
 THESES = ("These are the words of an emulator", "It has no model behind it", "Every question gets them")
 
+THEN = "and there: sottovoce live, or sottovoce answer RECORDING"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port to listen at; a free one if not given")
     port = parser.parse_args().port
     with Emulator(port, otherwise=THESES) as emulator:
-        print("Answers until Ctrl-C. In another shell:\n", flush=True)  # noqa: T201
-        for name, value in environment(emulator).items():
-            print(f"export {name}={value}", flush=True)  # noqa: T201
+        exports = "\n".join(f"export {name}={value}" for name, value in environment(emulator).items())
+        print(f"Answers until Ctrl-C. In another shell:\n\n{exports}\n\n{THEN}", flush=True)  # noqa: T201
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
 

@@ -23,6 +23,8 @@ from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from sottovoce.core.cancel import CancelToken
 from sottovoce.core.errors import BackendError, ConfigError
 from sottovoce.core.formats import to_int16
@@ -58,6 +60,7 @@ _FRAMES_PER_S = 100
 _LEAST_FRAMES = SAMPLERATE // 10
 # Between two pieces other threads run and cancellation is seen: the binding holds the GIL while it decodes
 _PIECE_FRAMES = SAMPLERATE // 10
+_MEAN_FRAMES = 15 * SAMPLERATE
 _LOG = get_logger("speech.asr")
 
 Wanted: TypeAlias = Callable[[], bool]
@@ -188,7 +191,9 @@ class PocketsphinxRecognizer:
         def wanted() -> bool:
             return not (cancel.cancelled or self._closing.is_set())
 
-        mean = engine.cepstral_mean(pcm)
+        mean = engine.cepstral_mean(pcm, wanted)
+        if not wanted():
+            return Transcript("", LANGUAGE, 0.0, NAME)
         expected: _Hearing | None = None
         if engine.expecting:
             expected = engine.decode(pcm, mean, wanted, notes=True)
@@ -204,13 +209,19 @@ class PocketsphinxRecognizer:
         return Transcript(heard.text if heard.is_speech else "", LANGUAGE, heard.confidence, NAME)
 
 
+def _mean_of(means: Sequence[str], lengths: Sequence[int]) -> str:
+    """Of the whole, from those of its pieces."""
+    values = [[float(value) for value in mean.split(",")] for mean in means]
+    return ",".join(f"{value:.6g}" for value in np.average(values, axis=0, weights=lengths))
+
+
 class _Engine:
     """Up to three decoders: one for everything, one for the notes' questions, and a tiny one, the scout.
 
     Features must be normalised by the mean of the whole segment, which pocketsphinx does only if it gets the whole
     segment in one call: one that can neither be cancelled nor lets another thread run. So the scout, which knows one
-    word and costs 2 ms per second of audio, takes the mean, and the others decode pieces with it: as well as the
-    whole (84 of 100 questions exact before any correction; with a running mean, 78).
+    word and costs 2 ms per second of audio, takes the mean (of 15 s at once, to be left in time), and the others decode
+    pieces with it: as well as the whole (84 of 100 questions exact before any correction; with a running mean, 78).
     """
 
     def __init__(self) -> None:
@@ -264,13 +275,21 @@ class _Engine:
             return None
         return self._questions[close[0]], difflib.SequenceMatcher(None, text, close[0]).ratio()
 
-    def cepstral_mean(self, pcm: bytes) -> str:
-        """Mean of the cepstra of a whole segment, as the decoders want it."""
-        self._scout.reinit_feat()
-        self._scout.start_utt()
-        self._scout.process_raw(pcm, full_utt=True)
-        self._scout.end_utt()
-        self.mean = str(self._scout.get_cmn())
+    def cepstral_mean(self, pcm: bytes, wanted: Wanted) -> str:
+        """Mean of the cepstra of a whole segment, as the decoders want it; of any once it is not wanted any more."""
+        means: list[str] = []
+        lengths: list[int] = []
+        for start in range(0, len(pcm), 2 * _MEAN_FRAMES):
+            if not wanted():
+                return self.mean
+            piece = pcm[start : start + 2 * _MEAN_FRAMES]
+            self._scout.reinit_feat()
+            self._scout.start_utt()
+            self._scout.process_raw(piece, full_utt=True)
+            self._scout.end_utt()
+            means.append(str(self._scout.get_cmn()))
+            lengths.append(len(piece))
+        self.mean = means[0] if len(means) == 1 else _mean_of(means, lengths)
         return self.mean
 
     def decode(self, pcm: bytes, mean: str, wanted: Wanted, *, notes: bool) -> _Hearing:
