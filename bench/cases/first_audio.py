@@ -97,8 +97,8 @@ HANG_OVER_MS, SPECULATE = VAD.hang_over_ms, TurnSettings().speculate
 #: Longer than the pause, the recogniser, the generator and the synthesiser take together.
 _LONG_SILENCE_MS = 1100
 
-#: In frames, as long as a block of the detector, and a stride that falls on all parts of it.
-_BLOCK_FRAMES, _STRIDE_FRAMES = 512, 197
+#: In frames, as long as a block of the microphone, and a stride that falls on all parts of it.
+_BLOCK_FRAMES, _STRIDE_FRAMES = 1024, 397
 
 _PATIENCE_S = 20.0
 
@@ -283,7 +283,7 @@ def rounds(strategies: dict[str, Callable[[float], Answered]], count: int) -> di
     """Ask everybody ``count`` times."""
     asked: dict[str, list[Answered]] = defaultdict(list)
     for number in range(count):
-        phase_s = number * _STRIDE_FRAMES % _BLOCK_FRAMES / script.SAMPLERATE
+        phase_s = (2 * number + 1) * _STRIDE_FRAMES // 2 % _BLOCK_FRAMES / script.SAMPLERATE
         for name, ask in strategies.items():
             asked[name].append(ask(phase_s))
     return asked

@@ -135,6 +135,10 @@ def test_doctor_and_live_say_whether_a_voice_is_known(cli: Cli, voice: Path) -> 
     assert own_voice()["mend"] == "sottovoce enroll"
     assert open_verifier(Config()) is None
     assert "`sottovoce enroll`" in session.whose_voice(None).plain
+    assert "press n" not in session.whose_voice(None).plain
+    follows = AppContext()
+    follows.override("turn.advance", "follow", "--set")
+    assert "press n for the next one" in LiveSession(follows).whose_voice(None).plain
     cli("enroll", "--from", voice)
     assert own_voice()["state"] == "ok"
     assert own_voice()["detail"].startswith("'default' of 20")
@@ -220,7 +224,7 @@ def test_guided_recording_shows_the_text_and_enrols(cli: Cli, monkeypatch: pytes
 
         def __exit__(self, *_: object) -> None: ...
 
-        def read(self, frames: int) -> Block:
+        def read(self, frames: int, *, more: bool = False) -> Block:
             block, self._left = self._left[:frames], self._left[frames:]
             return block
 

@@ -16,7 +16,7 @@ from sottovoce.audio.recorder import Recorder
 from tests.audio.fakes import FakeHost, make_device
 
 RATE = 16_000
-BLOCK_S = 0.032
+DECISION_S = 0.032
 
 
 class Voice:
@@ -38,7 +38,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 @pytest.fixture
 def recorder(host: FakeHost) -> Iterator[Recorder]:
-    with Recorder(RATE, block_s=BLOCK_S, host=host) as recorder:
+    with Recorder(RATE, block_s=2 * DECISION_S, host=host) as recorder:
         yield recorder
 
 
@@ -50,26 +50,31 @@ def hear(host: FakeHost) -> Callable[[int], None]:
     return hear
 
 
-def test_attentive_ear_gives_blocks_of_the_detector(recorder: Recorder, hear: Callable[[int], None]) -> None:
-    microphone = MicrophoneInput(recorder, BLOCK_S)
-    for _ in range(3):
-        hear(513)
-    lengths = [len(block) for block in (microphone.read(), microphone.read()) if block is not None]
-    assert lengths == [512, 512], "what is left of a block waits for the next one"
+def test_attentive_ear_gives_each_block_as_it_comes(recorder: Recorder, hear: Callable[[int], None]) -> None:
+    microphone = MicrophoneInput(recorder, DECISION_S)
+    for frames in (1024, 1024, 300, 300):
+        hear(frames)
+        if frames != 300:
+            block = microphone.read()
+            assert block is not None
+            assert len(block) == frames
+    block = microphone.read()
+    assert block is not None
+    assert len(block) == 600, "what is shorter than a decision of the detector waits for more"
 
 
 def test_leisurely_ear_gives_all_that_has_come(recorder: Recorder, hear: Callable[[int], None]) -> None:
-    microphone = MicrophoneInput(recorder, BLOCK_S)
+    microphone = MicrophoneInput(recorder, DECISION_S)
     microphone.attentive = False
-    for _ in range(5):
-        hear(513)
+    for _ in range(4):
+        hear(1025)
     block = microphone.read()
     assert block is not None
-    assert len(block) == 5 * 513
+    assert len(block) == 4 * 1025
 
 
 def test_whoever_begins_to_speak_is_attended_to_and_wakes_the_voice(recorder: Recorder) -> None:
-    microphone, voice = MicrophoneInput(recorder, BLOCK_S), Voice()
+    microphone, voice = MicrophoneInput(recorder, DECISION_S), Voice()
     attention = Attention(microphone, voice)  # type: ignore[arg-type]
     assert not microphone.attentive
     attention(SpeechBegan(1.0))
@@ -81,12 +86,12 @@ def test_whoever_begins_to_speak_is_attended_to_and_wakes_the_voice(recorder: Re
 @pytest.mark.parametrize(
     ("settings", "frames"),
     [
-        ({}, 1536),
+        ({}, 3072),
         ({"blocksize": 300}, 300),
         ({"reflex": "duck"}, 256),
     ],
 )
-def test_microphone_has_blocks_as_long_as_a_decision_unless_somebody_waits_for_less(
+def test_microphone_has_blocks_as_long_as_two_decisions_unless_somebody_waits_for_less(
     host: FakeHost, settings: dict[str, object], frames: int
 ) -> None:
     host.listed = (make_device(0, "microphone", samplerate=48_000, channels=1, default=True),)
@@ -98,11 +103,11 @@ def test_microphone_has_blocks_as_long_as_a_decision_unless_somebody_waits_for_l
         assert host.streams[1].request.blocksize == settings.get("blocksize", 256)
 
 
-def test_block_of_an_odd_rate_is_never_shorter_than_a_decision(host: FakeHost) -> None:
+def test_block_of_an_odd_rate_is_never_shorter_than_its_decisions(host: FakeHost) -> None:
     host.listed = (make_device(0, "microphone", samplerate=44_100, channels=1, default=True),)
     config = Config.model_validate({"vad": {"backend": "silero"}})
     with open_recorder(config) as recorder:
-        assert host.streams[0].request.blocksize == 1412
+        assert host.streams[0].request.blocksize == 2823
         listen_to(config, recorder).close()
 
 

@@ -2,7 +2,8 @@
 
 The recogniser understands what is in its bank, and of free speech too little to judge a session by it. So a question
 counts whose words are the heading of a note, and it has got its answer if the first thesis of an answer to it is that
-of its own note. A sentence is cut in two if more than one utterance was made of it.
+of its own note. A sentence is cut in two if more than one utterance was made of it; it is rejoined if the last of
+them holds what came before.
 
 Both figures are printed, whatever pytest does with what tests print.
 """
@@ -69,9 +70,12 @@ def figures(capsys: pytest.CaptureFixture[str]) -> Figures:
         asked = list(enumerate(tape.spoken))
         answered = [spoken for number, spoken in asked if f"answer {number}" in session.answers_to(spoken)]
         cut = [spoken for spoken in tape.spoken if len(session.heard_of(spoken)) > 1]
+        heard_of = [session.heard_of(spoken) for spoken in cut]
+        rejoined = sum(texts[-1].startswith(f"{texts[0]} ") for texts in heard_of)
         with capsys.disabled():
             all_ = len(tape.spoken)
-            print(f"\n{what}: answered {len(answered)} of {all_}, cut in two {len(cut)} of {all_}")  # noqa: T201
+            shares = f"answered {len(answered)} of {all_}, cut in two {len(cut)} of {all_}, {rejoined} of them rejoined"
+            print(f"\n{what}: {shares}")  # noqa: T201
         for spoken in tape.spoken:
             if spoken not in answered or spoken in cut:
                 print(f"{spoken.words!r} was heard as {session.heard_of(spoken)}")  # noqa: T201

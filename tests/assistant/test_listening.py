@@ -216,3 +216,18 @@ def test_recogniser_that_cannot_begin_leaves_the_segment_to_its_end() -> None:
     heard.hear(said(1, 2, 3, 4), quiet(1.0))
     assert [timed.stream for timed in heard.queued()] == [None]
     assert not heard.of(PartialHeard)
+
+
+def test_what_was_understood_between_two_long_blocks_is_told_with_the_next_one() -> None:
+    recognizer, segmenter = WordStreams(WORDS), Segmenter(LevelDetector(), SETTINGS)
+    listener = Listener([recognizer], Verifier(), SAMPLERATE)
+    segmenter.feed(said(1, 2, 3, 4))
+    recognizer.wrongly = lambda text: ""
+    assert listener.follow(segmenter) == []
+    assert listener.judge(0.0)
+    recognizer.opened[0].tell("what is the plan")
+    segmenter.feed(said(4))
+    shown, told = listener.follow(segmenter)
+    assert shown == notices.HeardSoFar(0.0, "what is the plan")
+    assert isinstance(told, PartialHeard)
+    assert told.utterance.text == "what is the plan"

@@ -41,8 +41,8 @@ def reads_whole(text: str, language: str) -> bool:
     return text.endswith("plan")
 
 
-def machine(max_theses: int = 4, speculate: Speculate = "answer") -> TurnMachine:
-    return TurnMachine(max_theses, DialogueContext(), speculate, reads_whole)
+def machine(max_theses: int = 4, speculate: Speculate = "answer", rejoin_s: float | None = None) -> TurnMachine:
+    return TurnMachine(max_theses, DialogueContext(), speculate, reads_whole, rejoin_s=rejoin_s)
 
 
 def settled(number: int, text: str = "what is the plan") -> Utterance:
@@ -277,3 +277,56 @@ def test_context_of_no_tokens_keeps_nothing() -> None:
     context = DialogueContext(max_tokens=0)
     context.add_utterance(utterance(1))
     assert context.lines_before(utterance(2)) == ()
+
+
+def after(number: int, gap_s: float, text: str, speaker: str = "other") -> Utterance:
+    """What begins so long after the utterance before it."""
+    end_s = utterance(number - 1).end_s
+    return changed(utterance(number, text, speaker), start_s=end_s + gap_s, end_s=end_s + gap_s + 2.0)
+
+
+def test_what_follows_soon_and_is_no_question_of_its_own_is_asked_together_with_the_one_before() -> None:
+    turns = machine(rejoin_s=0.2)
+    turns.handle(Heard(utterance(1)))
+    commands = turns.handle(Heard(after(2, -0.1, "for next year")))
+    both = changed(after(2, -0.1, "what is the plan for next year"), start_s=utterance(1).start_s)
+    superseded = [Abandon(1, audible=False), EndTurn(1, "superseded"), TakeNext(1)]
+    assert commands == [*superseded, Answer(2, both, ())]
+    third = changed(utterance(3, "in Europe"), start_s=both.end_s, end_s=both.end_s + 1.0)
+    assert turns.handle(Heard(third))[-1].utterance.text == f"{both.text} in Europe"  # type: ignore[union-attr]
+
+
+def test_answer_that_sounds_goes_on_until_there_is_one_to_both() -> None:
+    turns = machine(rejoin_s=0.2)
+    turns.handle(Heard(utterance(1)))
+    turns.handle(ThesisMade(Thesis(1, 1, "ship in June")))
+    (paused,) = turns.handle(Heard(after(2, 0.1, "for next year"), 1, settled=False))
+    assert isinstance(paused, Answer)
+    assert paused.utterance.text == "what is the plan for next year"
+    assert turns.audible_generation == 1
+    turns.handle(ThesisMade(Thesis(2, 1, "sell in May")))
+    commands = turns.handle(SegmentSettled(2, 1, 7))
+    assert Abandon(1, audible=True) in commands
+    assert turns.audible_generation == 2
+
+
+def test_what_follows_late_or_reads_whole_or_is_the_wearers_stands_alone() -> None:
+    for follows in (
+        after(2, 0.3, "for next year"),
+        after(2, 0.0, "who made the plan"),
+        after(2, 0.0, "for next year", "own"),
+        after(3, -5.0, "for next year"),
+    ):
+        turns = machine(rejoin_s=0.2)
+        turns.handle(Heard(utterance(1)))
+        heard = [command.utterance for command in turns.handle(Heard(follows)) if isinstance(command, Answer | Ignore)]
+        assert heard == [follows]
+
+
+def test_question_that_went_on_is_in_the_context_once() -> None:
+    turns = machine(rejoin_s=0.2)
+    turns.handle(Heard(utterance(1)))
+    turns.handle(Heard(after(2, 0.0, "for next year")))
+    (answer,) = turns.handle(Heard(utterance(4, "who made the plan")))
+    assert isinstance(answer, Answer)
+    assert answer.context == ("Other: what is the plan for next year",)

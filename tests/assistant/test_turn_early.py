@@ -144,9 +144,11 @@ TEXTS = ["what is the plan", "the other plan", "the other plan please", "what is
 class AnyOrder(RuleBasedStateMachine):
     """Whatever happens in whatever order: one generation audible, and everything started ends once."""
 
+    rejoin_s: float | None = None
+
     def __init__(self) -> None:
         super().__init__()
-        self.turns = machine(3)
+        self.turns = machine(3, rejoin_s=self.rejoin_s)
         self.number = 0
         self.theses: dict[int, int] = {}
         self.started: set[int] = set()
@@ -173,7 +175,7 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whatever has happened, it is decided the same from what a trace keeps of it."""
         kept = [Step(json.loads(json.dumps(told.event)), told.decided) for told in self.steps]
-        assert [one for one in replay(Made(3, "answer"), kept) if not one.same] == []
+        assert [one for one in replay(Made(3, "answer", rejoin_s=self.rejoin_s), kept) if not one.same] == []
 
     def apply(self, commands: list[TurnCommand]) -> None:
         for command in commands:
@@ -330,5 +332,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.finished or self.closed
 
 
+class AnyOrderRejoined(AnyOrder):
+    """The same, where whatever can goes on with the question before."""
+
+    rejoin_s = 10.0
+
+
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrderRejoined = AnyOrderRejoined.TestCase
+TestAnyOrderRejoined.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

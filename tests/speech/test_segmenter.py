@@ -100,6 +100,15 @@ def test_pause_gives_the_segment_that_comes_if_nothing_more_is_said() -> None:
     assert np.array_equal(paused.segment.audio, segment.audio[:same])
 
 
+def test_pause_that_is_over_by_the_end_of_a_chunk_is_of_no_use_and_not_told() -> None:
+    segmenter = Segmenter(LoudnessVad(), PAUSING)
+    events = segmenter.feed(np.concatenate([silence(1.0), tone(1.5), silence(0.4), tone(0.5)]))
+    assert [type(event) for event in events] == [SpeechStarted]
+    (paused,) = segmenter.feed(silence(0.4))
+    assert isinstance(paused, SpeechPaused)
+    assert paused.segment.revision == 1
+
+
 def test_speech_that_goes_on_voids_its_pause() -> None:
     speech = np.concatenate([tone(1.0), silence(0.4), tone(1.0), silence(2.0)])
     kinds = [type(event) for event in events_of(speech, PAUSING)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -217,7 +216,12 @@ class WordStream:
         assert not self.closed
         self.audio = np.concatenate([self.audio, audio])
         transcript = self._recognizer.transcribe(self.audio, CancelToken())
-        self._heard(replace(transcript, text=self._recognizer.wrongly(transcript.text)))
+        if text := self._recognizer.wrongly(transcript.text):
+            self.tell(text)
+
+    def tell(self, text: str) -> None:
+        """This has been understood so far."""
+        self._heard(Transcript(text, "en", 0.9, self._recognizer.name))
 
     def finish(self, cancel: CancelToken) -> Transcript:
         self.finished = True

@@ -32,7 +32,18 @@ BLOCK_S = BLOCK_FRAMES / SAMPLERATE
 #: Growth after the first tenth of a session that is no leak.
 MOST_GROWN_BYTES = 1_000_000
 
+#: How long (s) a word of a question takes.
+WORD_S = 0.3
+
+#: What is bounded may still fill after a tenth of a short session.
+_STILL_FILLS = 64
+
 _PATIENCE_S = 30.0
+
+
+def question(number: int) -> str:
+    """One of a million."""
+    return f"what does the floor number {number} cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class Reading:
 
     Attributes
     ----------
+    taken, in_vain : int
+        Answers that were begun before their question was over, and what became of them.
     traced_bytes : int
         Memory of Python and NumPy.
     threads : int
@@ -51,6 +64,8 @@ class Reading:
 
     at_s: float
     turns: int
+    taken: int
+    in_vain: int
     traced_bytes: int
     threads: int
     sizes: dict[str, int]
@@ -80,7 +95,7 @@ class Detector:
 
 
 class Recognizer:
-    """Understands whole questions and halves of them, sometimes nothing, and fails now and then."""
+    """Understands a question while it is said, sometimes wrongly or nothing of it, and fails now and then."""
 
     name = "soak"
     samplerate = SAMPLERATE
@@ -94,12 +109,41 @@ class Recognizer:
 
     def close(self) -> None: ...
 
+    def listen(self, heard: Callable[[Transcript], None]) -> Stream:
+        return Stream(self, heard, self._rng.randrange(10**6))
+
     def transcribe(self, audio: Mono, cancel: CancelToken) -> Transcript:
+        return self.understand(self._rng.randrange(10**6))
+
+    def understand(self, number: int) -> Transcript:
+        """The final transcript of what was heard as the question of that number."""
         chance = self._rng.random()
         if chance < 0.05:
             raise BackendError("the recogniser is broken", backend=self.name)
-        text = "" if chance < 0.1 else f"what does the floor number {self._rng.randrange(10**6)} cost"
-        return Transcript(text, "en", 0.9, self.name)
+        if chance < 0.2:
+            number = self._rng.randrange(10**6)
+        return Transcript("" if chance < 0.1 else question(number), "en", 0.9, self.name)
+
+
+class Stream:
+    """Tells the words of a question one by one."""
+
+    def __init__(self, recognizer: Recognizer, heard: Callable[[Transcript], None], number: int) -> None:
+        self._recognizer, self._heard, self._number = recognizer, heard, number
+        self._frames = 0
+        self._told = ""
+
+    def feed(self, audio: Mono) -> None:
+        self._frames += len(audio)
+        words = question(self._number).split()[: int(self._frames / SAMPLERATE / WORD_S)]
+        if (text := " ".join(words)) != self._told:
+            self._told = text
+            self._heard(Transcript(text, "en", None, self._recognizer.name))
+
+    def finish(self, cancel: CancelToken) -> Transcript:
+        return self._recognizer.understand(self._number)
+
+    def close(self) -> None: ...
 
 
 class Generator:
@@ -112,7 +156,7 @@ class Generator:
     def close(self) -> None: ...
 
     def generate(self, question: Question, cancel: CancelToken) -> Iterator[Delta]:
-        number = int("".join(char for char in question.text if char.isdigit()))
+        number = int("".join(char for char in question.text if char.isdigit()) or "1")  # begun too early, it has none
         if number % 13 == 0:
             return
         for line in range(3):
@@ -216,13 +260,16 @@ class Watcher:
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
-        self.turns = 0
+        self.turns = self.taken = self.in_vain = 0
 
     def __call__(self, notice: Notice) -> None:
         if isinstance(notice, notices.UtteranceHeard | notices.SegmentDropped):
             self._conversation.decided()
         elif isinstance(notice, notices.TurnEnded):
             self.turns += 1
+        elif isinstance(notice, notices.SpeculationEnded):
+            self.taken += notice.taken
+            self.in_vain += not notice.taken
 
 
 def hold(
@@ -243,7 +290,7 @@ def hold(
 
     def look(block: int) -> None:
         if block * 10 >= blocks * (len(readings) + 1):
-            readings.append(_look(clock, watcher.turns, pipeline, *observers, *recognizers))
+            readings.append(_look(clock, watcher, pipeline, *observers, *recognizers))
 
     recognizers = recognizers or (Recognizer(1), Recognizer(2))
     ear = Conversation(blocks, clock, output, look)
@@ -280,12 +327,12 @@ def findings(readings: Sequence[Reading]) -> list[str]:
         found.append(f"threads: {threads}")
     for way, size in last.sizes.items():
         grown = size - first.sizes.get(way, 0)
-        if grown > (last.turns - first.turns) / 2:
+        if grown > max((last.turns - first.turns) / 2, _STILL_FILLS):
             found.append(f"{way} grew by {grown}")
     return found
 
 
-def _look(clock: SoundClock, turns: int, *roots: object) -> Reading:
+def _look(clock: SoundClock, watcher: Watcher, *roots: object) -> Reading:
     cached_cell_len.cache_clear()  # widths of the last 4096 texts: bounded, but not full after a tenth
     gc.collect()
     sizes: dict[str, int] = {}
@@ -293,7 +340,15 @@ def _look(clock: SoundClock, turns: int, *roots: object) -> Reading:
     for root in roots:
         for name in _attributes(root):
             _measure(getattr(root, name, None), f"{type(root).__name__}.{name}", sizes, seen)
-    return Reading(clock.now_ns() / 1e9, turns, tracemalloc.get_traced_memory()[0], threading.active_count(), sizes)
+    return Reading(
+        clock.now_ns() / 1e9,
+        watcher.turns,
+        watcher.taken,
+        watcher.in_vain,
+        tracemalloc.get_traced_memory()[0],
+        threading.active_count(),
+        sizes,
+    )
 
 
 def _measure(thing: object, way: str, sizes: dict[str, int], seen: set[int]) -> None:

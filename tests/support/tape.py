@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from sottovoce.app.inputs import BLOCK_S
+from sottovoce.app.settings import Config
+from sottovoce.app.wiring import rejoin_s
 from sottovoce.assistant import notices
 from sottovoce.assistant.notices import Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
@@ -29,6 +32,9 @@ from tests.support.fakes import SteppedOutput, ToneSynthesizer
 from tests.support.shared import manifest, shared_data
 
 RATE = 16_000
+
+#: As a microphone gives them to the better detector.
+_BLOCK_FRAMES = s_to_frames(BLOCK_S, RATE)
 
 #: Level of speech on the tape, whatever the recording's own was.
 SPEECH_DBFS = -26.0
@@ -98,7 +104,7 @@ def splice(rows: Sequence[Mapping[str, str]], *, gap_s: float, pause_s: float = 
 
 
 def hold(tape: Tape, recognizer: Recognizer, generator: Generator, settings: SegmenterSettings) -> Session:
-    """Let a live session hear the tape to its end."""
+    """Let a live session hear the tape to its end, with the usual settings of turns."""
     ear = _TapeInput(tape.audio)
     segmenter = _NotedSegmenter(ear, settings)
     parts = Parts(ear, segmenter, NotEnrolled(), [recognizer], generator, ToneSynthesizer(), SteppedOutput())
@@ -115,7 +121,9 @@ def hold(tape: Tape, recognizer: Recognizer, generator: Generator, settings: Seg
             case _:
                 pass
 
-    with _running(Pipeline(parts, PipelineSettings(lossless=False), observe, ear)) as pipeline:
+    with _running(
+        Pipeline(parts, PipelineSettings(lossless=False, rejoin_s=rejoin_s(Config())), observe, ear)
+    ) as pipeline:
         assert pipeline.wait(_PATIENCE_S * 10), "the session is stuck"
     return session
 
@@ -149,7 +157,7 @@ class _TapeInput:
         with self._condition:
             if not self._condition.wait_for(lambda: self._closed or not self._asked, _PATIENCE_S):
                 raise TimeoutError(f"no transcript of {self._asked}")
-            block = self._audio[self._at : self._at + 512]
+            block = self._audio[self._at : self._at + _BLOCK_FRAMES]
             self._at += len(block)
             return block if len(block) and not self._closed else None
 

@@ -26,12 +26,16 @@ from sottovoce.speech.noise import NoiseSuppressor
 
 _LOG = get_logger("app")
 
-#: Seconds of one block that is heard on a stage: as long as the better detector's, which then never waits for the rest.
-BLOCK_S = 0.032
+#: How many decisions of the detector a block of a microphone is long: with more of them the machine wakes less often,
+#: and the end of a question is noticed less evenly. The settings of the silences allow for it.
+DECISIONS = 2
 
-#: Blocks of a microphone that are read at once while nobody speaks: somebody who begins is noticed a little later,
-#: and all that they say is there.
-_LEISURELY_BLOCKS = 5
+#: Seconds of one block that is heard on a stage: as long as a microphone's with the better detector.
+BLOCK_S = DECISIONS * 0.032
+
+#: Decisions that are read at once while nobody speaks: somebody who begins is noticed a little later, and all that they
+#: say is there.
+_LEISURELY_DECISIONS = 6
 
 #: What is not louder than this is no speech.
 SILENCE = 10 ** (-50 / 20)
@@ -147,8 +151,8 @@ class MicrophoneInput:
     ----------
     recorder : Recorder
         What is read.
-    block_s : float
-        Seconds that are read at once: as long as a block of the detector, which then never waits for the rest.
+    decision_s : float
+        Seconds that are read at least: as long as a block of the detector. What has come beyond that comes with it.
 
     Attributes
     ----------
@@ -158,19 +162,17 @@ class MicrophoneInput:
 
     realtime = True
 
-    def __init__(self, recorder: Recorder, block_s: float) -> None:
+    def __init__(self, recorder: Recorder, decision_s: float) -> None:
         self.samplerate = recorder.samplerate
         self.attentive = True
         self._recorder = recorder
-        self._block_frames = s_to_frames(block_s, recorder.samplerate)
+        self._decision_frames = s_to_frames(decision_s, recorder.samplerate)
         self._downmix = Downmix(recorder.channels, recorder.samplerate)
         self._problem = ""
 
     def read(self) -> Mono | None:
-        if self.attentive:
-            block = self._recorder.read(self._block_frames)
-        else:
-            block = self._recorder.read(_LEISURELY_BLOCKS * self._block_frames, more=True)
+        decisions = 1 if self.attentive else _LEISURELY_DECISIONS
+        block = self._recorder.read(decisions * self._decision_frames, more=True)
         if not len(block):
             return None
         mono = self._downmix.mix(block)

@@ -196,10 +196,16 @@ class LiveSession:
         return Page(session, door)
 
     def whose_voice(self, verifier: WearerVerifier | None) -> Text:
-        """Whether the wearer's own voice is told from others'."""
+        """Whether the wearer's own voice is told from others', and what cannot be done if it is not."""
         speaker = self._app.config.speaker
         if verifier is not None:
             return Text(f"Your voice is known ({speaker.profile!r}) and not answered.", "dim")
-        if not speaker.verify:
-            return Text("Your own questions are answered too: speaker.verify is off.", "dim")
-        return Text("Your voice is not known, so your own questions are answered too: `sottovoce enroll`.", "yellow")
+        if speaker.verify:
+            why = "Your voice is not known, so your own questions are answered too: `sottovoce enroll`."
+            said = Text(why, "yellow")
+        else:
+            said = Text("Your own questions are answered too: speaker.verify is off.", "dim")
+        if self._app.config.turn.advance == "follow":
+            missing = 'Nobody can tell when you have said a thesis (turn.advance = "follow"): press n for the next one.'
+            said.append(f"\n{missing}", "yellow")
+        return said

@@ -82,7 +82,7 @@ def _made(body: Mapping[str, Any]) -> Made:
         raise ValueError(f"format is {body['format']!r}, known: {FORMAT}")
     if body["speculate"] not in get_args(Speculate):
         raise ValueError(f"speculate is {body['speculate']!r}, known: {', '.join(get_args(Speculate))}")
-    return Made(int(body["max_theses"]), body["speculate"], bool(body.get("answer_unsure", True)))
+    return Made(int(body["max_theses"]), body["speculate"], bool(body.get("answer_unsure", True)), body.get("rejoin_s"))
 
 
 def _read(app: AppContext, session: str) -> tuple[Made, list[float], list[Step]]:

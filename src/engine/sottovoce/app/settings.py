@@ -196,19 +196,19 @@ class VadSettings(Section):
         description="How long a silence ends a segment; shorter answers sooner, longer bears pauses.",
     )
     short_hang_over_ms: int = Field(
-        default=300,
+        default=280,
         ge=100,
         le=3000,
         description="The same for what reads like a whole question; hang_over_ms or more makes no difference.",
     )
     pause_ms: int = Field(
-        default=60,
+        default=30,
         ge=30,
         le=2000,
         description="After how much silence work on a question begins that may not be over yet; see turn.speculate.",
     )
     pause_again_ms: int = Field(
-        default=160,
+        default=120,
         ge=30,
         le=2000,
         description="The same within a second of such a silence: speech is full of short ones, and work on all of them "
@@ -397,6 +397,13 @@ class TurnSettings(Section):
         description='When the next thesis comes: by itself ("auto"), once you have said the one before in your own '
         'words ("follow", which needs your voice to be enrolled), or when you ask for it ("manual": press n, '
         "which works with all three).",
+    )
+    rejoin_ms: int = Field(
+        default=800,
+        ge=0,
+        le=5000,
+        description="A question that was taken for whole is asked anew, together with what follows it within so much "
+        "silence and is no question of its own; 0 for never.",
     )
     pause_between_theses_ms: int = Field(default=250, ge=0, le=10_000, description="Silence between two theses.")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sottovoce.app.inputs import ConditionedInput, MicrophoneInput
+from sottovoce.app.inputs import DECISIONS, ConditionedInput, MicrophoneInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
@@ -184,7 +184,7 @@ def open_recorder(config: Config, *, prompt: bool = False) -> Recorder:
         EAR_CHANNELS,
         device=audio.input,
         blocksize=BLOCKSIZE if audio.blocksize == "auto" else audio.blocksize,
-        block_s=decision_s(config.vad.backend) if waits else None,
+        block_s=DECISIONS * decision_s(config.vad.backend) if waits else None,
         latency=audio.latency,
         policy=_policy(config),
     )
@@ -193,6 +193,12 @@ def open_recorder(config: Config, *, prompt: bool = False) -> Recorder:
 def listen_to(config: Config, recorder: Recorder) -> MicrophoneInput:
     """The ear on a recorder of :func:`open_recorder`."""
     return MicrophoneInput(recorder, decision_s(config.vad.backend))
+
+
+def rejoin_s(config: Config) -> float | None:
+    """Longest time between two segments that belong together, with the silence around them that is part of them."""
+    kept_ms = config.vad.tail_ms + config.vad.pre_roll_ms
+    return (config.turn.rejoin_ms - kept_ms) / 1000 if config.turn.rejoin_ms else None
 
 
 def _policy(config: Config, *, stand_in: bool = True) -> LifecyclePolicy:
@@ -304,6 +310,7 @@ def make_pipeline(
         context_tokens=config.llm.context_tokens,
         partials=config.asr.partials != "off",
         answer_unsure=config.speaker.unsure == "answer",
+        rejoin_s=None if lossless else rejoin_s(config),
     )
 
     def observe(notice: Notice) -> None:

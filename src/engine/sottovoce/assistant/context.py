@@ -42,6 +42,11 @@ class DialogueContext:
         """Note what was whispered to the wearer."""
         self._add(0, "Prompted: " + "; ".join(texts))
 
+    def forget(self, number: int) -> None:
+        """Leave out what was said in that segment: it is said again in another."""
+        self._lines = deque((known, line) for known, line in self._lines if known != number)
+        self._tokens = sum(tokens_of(line) for _, line in self._lines)
+
     def lines_before(self, utterance: Utterance) -> tuple[str, ...]:
         """The lines kept, without the utterance itself."""
         return tuple(line for number, line in self._lines if number != utterance.number)

@@ -18,8 +18,8 @@ from sottovoce.speech.segmenter import OpenSegment, Segment
 from sottovoce.speech.speaker import SpeakerVerifier
 from sottovoce.speech.usage import charged_to
 
-#: What has been said counts once it has not changed while so much (s) more was heard: a block of the detector. A
-#: recogniser that takes it back has cost a call in vain, and nothing else.
+#: What has been said counts once it has not changed while so much (s) more was heard: a block of the detector or of the
+#: microphone. A recogniser that takes it back has cost a call in vain, and nothing else.
 STABLE_S = 0.03
 
 #: Speech (s), pre-roll included, from which is told whose voice it is.
@@ -52,13 +52,13 @@ class _Hearing:
 
     opened: OpenSegment
     fed_frame: int
-    latest: Transcript | None = None
+    latest: tuple[Transcript, int] | None = None  # and what had been fed when it came
     seen: Transcript | None = None
     seen_frame: int = 0
     told: bool = True  # what was seen last
 
     def heard(self, transcript: Transcript) -> None:
-        self.latest = transcript
+        self.latest = transcript, self.fed_frame
 
 
 class Listener:
@@ -190,9 +190,9 @@ class Listener:
         return hearing
 
     def _feed(self, hearing: _Hearing, audio: Mono) -> None:
+        hearing.fed_frame += len(audio)
         if self._stream is not None:
             self._stream.feed(audio)
-        hearing.fed_frame += len(audio)
 
     def _stop(self) -> None:
         stream, self._hearing, self._stream = self._stream, None, None
@@ -206,21 +206,24 @@ class Listener:
         return [SpeechLost(number), HeardSoFar(0.0, "")] if number else []
 
     def _news(self, hearing: _Hearing) -> list[News]:
-        latest = hearing.latest
-        at_s = frames_to_s(hearing.opened.start_frame, self._samplerate)
+        news: list[News] = []
+        latest, came_frame = hearing.latest or (None, 0)
         if latest is not None and latest is not hearing.seen:
             changed = hearing.seen is None or latest.text != hearing.seen.text
             hearing.seen = latest
             if changed:
-                hearing.seen_frame, hearing.told = hearing.fed_frame, False
-                return [HeardSoFar(at_s, latest.text)]
+                hearing.seen_frame, hearing.told = came_frame, False
+                at_s = frames_to_s(hearing.opened.start_frame, self._samplerate)
+                news.append(HeardSoFar(at_s, latest.text))
         speaker = self._whose.speaker
         if hearing.told or hearing.seen is None or speaker is None:
-            return []
+            return news
         if hearing.fed_frame - hearing.seen_frame < self._stable_frames:
-            return []
+            return news
         hearing.told = True
-        return [PartialHeard(self._utterance(hearing, hearing.seen, speaker))] if hearing.seen.text else []
+        if hearing.seen.text:
+            news.append(PartialHeard(self._utterance(hearing, hearing.seen, speaker)))
+        return news
 
     def _utterance(self, hearing: _Hearing, said: Transcript, speaker: SpeakerKind) -> Utterance:
         return Utterance(

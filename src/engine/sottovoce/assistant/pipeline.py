@@ -117,6 +117,8 @@ class PipelineSettings:
         dropped.
     answer_unsure : bool
         Whether a question is answered that may have been the wearer's own.
+    rejoin_s : float or None
+        Longest time from the end of a segment to the beginning of one that goes on with it; None for never.
     """
 
     lossless: bool
@@ -131,6 +133,7 @@ class PipelineSettings:
     context_tokens: int = 1000
     partials: bool = True
     answer_unsure: bool = True
+    rejoin_s: float | None = None
 
 
 class _Voice:
@@ -193,7 +196,12 @@ class Pipeline:
         self._prepared: dict[tuple[int, int], SpokenThesis] = {}
         context = DialogueContext(settings.context_tokens)
         self._machine = TurnMachine(
-            settings.max_theses, context, settings.speculate, reads_finished, settings.answer_unsure
+            settings.max_theses,
+            context,
+            settings.speculate,
+            reads_finished,
+            settings.answer_unsure,
+            settings.rejoin_s,
         )
         self._tracer = Tracer(reads_finished)
         self._follower = Follower() if settings.advance == "follow" else None
@@ -353,9 +361,9 @@ class Pipeline:
         self._done.set()
 
     def _coordinate(self) -> None:
-        self._observer(
-            notices.Began(Made(self._settings.max_theses, self._settings.speculate, self._settings.answer_unsure))
-        )
+        settings = self._settings
+        made = Made(settings.max_theses, settings.speculate, settings.answer_unsure, settings.rejoin_s)
+        self._observer(notices.Began(made))
         while (item := self._inbox.get()) is not None:
             if isinstance(item, _TURN_EVENTS):
                 self._decide(item)  # type: ignore[arg-type]

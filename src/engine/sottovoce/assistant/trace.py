@@ -49,6 +49,7 @@ class Made:
     max_theses: int
     speculate: Speculate
     answer_unsure: bool = True
+    rejoin_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Tracer:
             "failed": bool(utterance.error),
             "reads_finished": self._reads_finished(text, utterance.language),
             "said": self._number_of(text) if text else 0,
+            "start_s": round(utterance.start_s, 3),
+            "end_s": round(utterance.end_s, 3),
         }
 
     def _number_of(self, text: str) -> int:
@@ -157,6 +160,7 @@ def replay(made: Made, steps: Sequence[Step]) -> list[Replayed]:
         made.speculate,
         lambda text, language: text.endswith("?"),
         made.answer_unsure,
+        made.rejoin_s,
     )
     replayed = []
     for number, known in enumerate(steps, 1):
@@ -195,4 +199,5 @@ def _utterance(facts: Facts) -> Utterance:
     said = facts.get("said", 0)  # earlier versions did not keep it
     text = f"question {said}" + ("?" if facts["reads_finished"] else "") if facts["words"] else ""
     error = "failed" if facts["failed"] else ""
-    return Utterance(facts["number"], facts["speaker"], text, "en", None, 0.0, 0.0, (), "", error)
+    start_s, end_s = facts.get("start_s", 0.0), facts.get("end_s", 0.0)
+    return Utterance(facts["number"], facts["speaker"], text, "en", None, start_s, end_s, (), "", error)

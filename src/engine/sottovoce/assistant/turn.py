@@ -12,6 +12,9 @@ speculation, only further on. What was transcribed at the pause is all that was 
 It may also be started while the question is still being asked, on what a recogniser makes of it so far, if that reads
 like a whole question. Such a turn outlasts pauses, and is taken only if the final transcript asks the same (see
 `sameness`); whatever says otherwise, discards it.
+
+Who pauses too long is cut short. What follows soon, and is no whole question of its own, goes on with the question
+before: both are asked together, in the place of the first.
 """
 
 from __future__ import annotations
@@ -111,6 +114,9 @@ class TurnMachine:
         Whether a text in a language (ISO 639-1) reads like a whole question.
     answer_unsure : bool
         Whether a question is answered that may have been the wearer's own.
+    rejoin_s : float or None
+        Longest time from the end of a segment to the beginning of one that goes on with it; below 0, if they overlap.
+        None for never.
 
     Attributes
     ----------
@@ -125,12 +131,15 @@ class TurnMachine:
         speculate: Speculate = "answer",
         reads_finished: Callable[[str, str], bool] = lambda text, language: False,
         answer_unsure: bool = True,
+        rejoin_s: float | None = None,
     ) -> None:
         self._max_theses = max_theses
         self._context = context
         self._speculate = speculate
         self._reads_finished = reads_finished
         self._answer_unsure = answer_unsure
+        self._rejoin_s = rejoin_s
+        self._last: Utterance | None = None  # that was asked
         self._turns: dict[int, _Turn] = {}
         self._generation = 0
         self._newest_answered = 0
@@ -201,7 +210,7 @@ class TurnMachine:
         return commands
 
     def _heard(self, event: Heard) -> list[TurnCommand]:
-        utterance, revision = event.utterance, event.revision
+        utterance, revision = self._rejoined(event.utterance), event.revision
         if event.settled:
             return self._asked(utterance)
         if self._void.get(utterance.number, 0) >= revision:
@@ -233,6 +242,7 @@ class TurnMachine:
         if self._input_ended or number <= self._over:
             self.stale += 1
             return []
+        utterance = self._rejoined(utterance)
         if self._speculate != "answer" or self._pause is not None or self._reason_to_ignore(utterance):
             return []
         held = self.speculative_generation
@@ -242,7 +252,7 @@ class TurnMachine:
                 return []
         commands = self._drop_held(number)
         begun = self._early[1] if self._early[0] == number else 0
-        if begun < MAX_EARLY and self._reads_finished(utterance.text, utterance.language):
+        if begun < MAX_EARLY and self._reads_whole(utterance):
             self._early = (number, begun + 1)
             commands.append(self._answer(self._next_generation(_Turn(utterance, (number, 0), held=True, early=True))))
         return commands
@@ -253,12 +263,43 @@ class TurnMachine:
         if not generation:
             commands += self._drop_held()
         if not self._reason_to_ignore(utterance):
-            if self._reads_finished(utterance.text, utterance.language):
+            if self._reads_whole(utterance):
                 commands.append(Hasten(utterance.number, revision))
             if self._speculate == "answer" and not generation:
                 generation = self._next_generation(_Turn(utterance, (utterance.number, 0), held=True))
                 commands.append(self._answer(generation))
         self._pause = _Pause(utterance, revision, generation)
+        return commands
+
+    def _rejoined(self, utterance: Utterance) -> Utterance:
+        """It and the question that it goes on with, or only itself."""
+        last = self._last
+        if self._rejoin_s is None or last is None or self._reason_to_ignore(utterance):
+            return utterance
+        late = utterance.number != last.number + 1 or utterance.start_s - last.end_s > self._rejoin_s
+        if late or self._reads_finished(utterance.text, utterance.language):
+            return utterance
+        return replace(utterance, text=f"{last.text} {utterance.text}", start_s=last.start_s)
+
+    def _goes_on(self, utterance: Utterance) -> bool:
+        """Whether the question before is part of it."""
+        return self._rejoin_s is not None and self._last is not None and self._last.start_s == utterance.start_s
+
+    def _reads_whole(self, utterance: Utterance) -> bool:
+        # whoever has paused in the middle is not to be cut short again
+        return not self._goes_on(utterance) and self._reads_finished(utterance.text, utterance.language)
+
+    def _note(self, utterance: Utterance) -> list[TurnCommand]:
+        """A question is asked; one that it goes on with is void, unless its answer is heard already."""
+        commands: list[TurnCommand] = []
+        last, goes_on = self._last, self._goes_on(utterance)
+        self._last = utterance
+        if last is not None and goes_on:
+            self._context.forget(last.number)
+            turns = self._turns.items()
+            before = [g for g, turn in turns if turn.utterance.number == last.number and not turn.speaking]
+            commands = self._give_up(tuple(before), "superseded")
+        self._context.add_utterance(utterance)
         return commands
 
     def _foreseen(self, utterance: Utterance) -> int:
@@ -314,10 +355,11 @@ class TurnMachine:
             return self._taken(foreseen, utterance)
         commands = self._drop_held(utterance.number)
         reason = self._reason_to_ignore(utterance)
-        if utterance.text:
-            self._context.add_utterance(utterance)
         if reason:
+            if utterance.text:
+                self._context.add_utterance(utterance)
             return [*commands, Ignore(utterance, reason), TakeNext(utterance.number)]
+        commands += self._note(utterance)
         commands += self._make_room()
         commands.append(self._answer(self._next_generation(_Turn(utterance, (utterance.number, 0)))))
         return commands
@@ -330,10 +372,11 @@ class TurnMachine:
         return commands
 
     def _taken(self, generation: int, utterance: Utterance) -> list[TurnCommand]:
-        self._context.add_utterance(utterance)
         turn = self._turns[generation]
         turn.utterance = utterance
-        commands: list[TurnCommand] = [] if turn.theses else self._make_room()
+        commands = self._note(utterance)
+        if not turn.theses:
+            commands += self._make_room()
         turn.held = False
         commands.append(Take(generation, utterance))
         if turn.theses:

@@ -183,6 +183,8 @@ _GATE_HOLD_S = 0.3
 class Segmenter:
     """Finds segments in a stream of any length; the same ones however the stream is cut into chunks.
 
+    Pauses are told of at the end of a chunk alone: one that is over by then is of no use to anybody.
+
     Memory is bounded by ``max_segment_s``, whatever the length of the stream.
 
     Parameters
@@ -260,6 +262,8 @@ class Segmenter:
         events: list[SegmenterEvent] = []
         for start in range(0, whole, size):
             events += self._hear(audio[start : start + size])
+        if self._pauses():
+            events += self._pause()
         self._rest = audio[whole:].copy()
         return events
 
@@ -374,18 +378,22 @@ class Segmenter:
         events: list[SegmenterEvent] = self._resume() if heard.speech else []
         if heard.speech:
             self._speech_end = heard.end_frame
-        silent_ms = 1000.0 * frames_to_s(heard.end_frame - self._speech_end, self.samplerate)
         settings = self.settings
-        if silent_ms >= (settings.short_hang_over_ms if self._hastened else settings.hang_over_ms):
+        if self._silent_ms >= (settings.short_hang_over_ms if self._hastened else settings.hang_over_ms):
             return self._end()
         if self._open_frames >= self._max_frames:
             return [*events, *self._resume(), *self._cut()]
-        if 0 < settings.pause_ms <= silent_ms and not self._paused and self._worth_a_pause(silent_ms):
-            return self._pause()
         return events
 
-    def _worth_a_pause(self, silent_ms: float) -> bool:
-        return silent_ms >= self.settings.pause_again_ms or self._speech_end >= self._next_pause_frame
+    def _pauses(self) -> bool:
+        """Whether what has been heard so far ends in a silence that is worth to be told of."""
+        settings = self.settings
+        if not self._open or self._paused or not settings.pause_ms:
+            return False
+        silent_ms = self._silent_ms
+        if silent_ms < settings.pause_ms:
+            return False
+        return silent_ms >= settings.pause_again_ms or self._speech_end >= self._next_pause_frame
 
     def _pause(self) -> list[SegmenterEvent]:
         if self._reason_to_ignore():
@@ -398,6 +406,11 @@ class Segmenter:
     def _resume(self) -> list[SegmenterEvent]:
         was_paused, self._paused, self._hastened = self._paused, False, False
         return [SpeechResumed(self._number + 1, self._revision)] if was_paused else []
+
+    @property
+    def _silent_ms(self) -> float:
+        """How long the open segment has been silent."""
+        return 1000.0 * frames_to_s(self._open[-1].end_frame - self._speech_end, self.samplerate)
 
     def _is_short(self) -> bool:
         """Whether what is open would be too short to count, if it ended here."""
