@@ -199,3 +199,15 @@ def test_an_exported_session_can_be_redacted(cli: Cli, store: Path, kind: str) -
 def test_what_is_no_file_is_never_written_over(cli: Cli, store: Path) -> None:
     result = call(cli, store, "export", 1, "--out", "/dev/null", "--force")
     assert (result.code, "exists and is left as it is" in result.err) == (2, True)
+
+
+def test_the_last_session_needs_no_number(cli: Cli, store: Path) -> None:
+    assert call(cli, store, "show", "last").out.startswith("session 2, live")
+    assert call(cli, store, "export", "last").out.startswith("# Session 2")
+    refused = call(cli, store, "show", "-1")
+    assert refused.code == 2
+    assert "'0' is no session" in call(cli, store, "export", "0").err
+    with SessionStore(store) as opened:
+        opened.delete(1)
+        opened.delete(2)
+    assert call(cli, store, "show", "last").code == 8

@@ -240,7 +240,7 @@ def test_deleting_what_is_read_elsewhere_says_that_traces_stay(store: SessionSto
     reader.close()
 
 
-@pytest.mark.parametrize("call", [SessionStore.session, SessionStore.delete])
+@pytest.mark.parametrize("call", [SessionStore.session, SessionStore.summary, SessionStore.delete])
 def test_unknown_session_is_an_error_with_a_hint(
     store: SessionStore, call: Callable[[SessionStore, int], object]
 ) -> None:
@@ -348,6 +348,19 @@ def test_damaged_database_is_an_error(path: Path) -> None:
     with pytest.raises(StoreError, match="damaged") as raised, SessionStore(path) as store:
         store.session(session_id)
     assert "recover" in raised.value.hint
+
+
+def test_row_that_says_what_it_cannot_say_is_an_error_and_can_be_deleted(store: SessionStore, path: Path) -> None:
+    session_id = record_conversation(store)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE events SET body = '{\"turn\": ' WHERE kind = 'turn-ended'")
+    other.close()
+    assert [summary.id for summary in store.sessions()] == [session_id]
+    with pytest.raises(StoreError, match="damaged"):
+        store.session(session_id)
+    store.delete(session_id)
+    with pytest.raises(StoreError, match=f"no session {session_id} "):
+        store.summary(session_id)
 
 
 # Failing in mid-session

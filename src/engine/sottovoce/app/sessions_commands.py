@@ -106,21 +106,21 @@ def search(
 
 
 @command.command("show")
-@click.argument("session_id", metavar="ID", type=click.IntRange(1))
+@click.argument("session", metavar="ID|last")
 @click.option("--timeline", is_flag=True, help="Draw the stages of each turn as a waterfall.")
 @click.option(
     "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the waterfalls as a picture."
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_obj
-def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, force: bool) -> None:
+def show(app: AppContext, session: str, timeline: bool, svg: Path | None, force: bool) -> None:
     """Show what was heard and answered, and how long each stage took.
 
     A waterfall begins at the true end of the question. What lies before the green line put off the first sound, unless
     something beside it took longer.
     """
     with open_store(app) as store:
-        record = store.session(session_id)
+        record = store.session(session_of(store, session))
     if svg is not None:
         _write_waterfalls(app, record, svg, overwrite=force)
     else:
@@ -128,7 +128,7 @@ def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, for
 
 
 @command.command("export")
-@click.argument("session_id", metavar="ID", type=click.IntRange(1))
+@click.argument("session", metavar="ID|last")
 @click.option("--format", "kind", type=click.Choice(list(_FORMATS)), help="Default: by the name of FILE, else md.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write here, not to stdout."
@@ -136,7 +136,7 @@ def show(app: AppContext, session_id: int, timeline: bool, svg: Path | None, for
 @click.option("--redact", is_flag=True, help="Leave all words out, and names of notes, files and devices.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_obj
-def export(app: AppContext, session_id: int, kind: str | None, out: Path | None, force: bool, redact: bool) -> None:
+def export(app: AppContext, session: str, kind: str | None, out: Path | None, force: bool, redact: bool) -> None:
     """Write a session as Markdown, JSON or subtitles, or what was decided in it, without words, for `sottovoce replay`.
 
     The file is readable by you alone.
@@ -148,11 +148,13 @@ def export(app: AppContext, session_id: int, kind: str | None, out: Path | None,
         suffix = out.suffix.lower().removeprefix(".") if out is not None else ""
         kind = suffix if suffix in _FORMATS else "md"
     with open_store(app) as store:
-        record = store.session(session_id)
+        record = store.session(session_of(store, session))
     text = FORMATS[_FORMATS[kind]](redacted(record) if redact else record)
     if not text:
         raise ConfigError(
-            f"nothing to write as {kind} is kept of session {session_id}", key="--format", hint="say --format json"
+            f"nothing to write as {kind} is kept of session {record.summary.id}",
+            key="--format",
+            hint="say --format json",
         )
     if out is None and kind == "json":
         app.print_json(json.loads(text))  # which knows what the terminal can show
@@ -172,7 +174,7 @@ def delete(app: AppContext, session_ids: tuple[int, ...], yes: bool) -> None:
     wanted = list(dict.fromkeys(session_ids))
     with open_store(app) as store:
         for session_id in wanted:
-            store.session(session_id)  # all or nothing: an unknown one ends it here
+            store.summary(session_id)  # all or nothing: an unknown one ends it here
         if not yes:
             _confirm(wanted)
         for session_id in wanted:

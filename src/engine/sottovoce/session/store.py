@@ -22,10 +22,10 @@ from sottovoce.core.errors import StoreError
 from sottovoce.core.log import RateLimiter, get_logger, log_event
 from sottovoce.core.queues import BoundedQueue
 from sottovoce.core.threads import ThreadGroup
-from sottovoce.session import database, search, spending
+from sottovoce.session import database, search, spending, summaries
 from sottovoce.session.codec import Row, assemble, encode
 from sottovoce.session.records import Event, FoundSession, SessionRecord, SessionSummary, TranscriptPolicy
-from sottovoce.session.spending import Cost, DaysCost, Spending
+from sottovoce.session.spending import DaysCost, Spending
 
 _log = get_logger("session")
 
@@ -50,22 +50,6 @@ _APPEND = (
     "WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?)"
 )
 _END = "UPDATE sessions SET ended = ?, outcome = ? WHERE id = ?"
-_SUMMARY = """
-SELECT id, kind, started, ended, outcome, notes,
-       (SELECT count(*) FROM events WHERE session_id = sessions.id AND kind = 'utterance'),
-       (SELECT count(DISTINCT json_extract(body, '$.turn')) FROM events
-         WHERE session_id = sessions.id AND kind IN ('question', 'thesis', 'turn-ended')),
-       (SELECT count(DISTINCT json_extract(body, '$.turn') || '/' || json_extract(body, '$.number')) FROM events
-         WHERE session_id = sessions.id AND kind = 'thesis'),
-       coalesce(
-         (SELECT text FROM texts WHERE session_id = sessions.id AND kind = 'utterance' AND turn = 0 AND number =
-           (SELECT json_extract(body, '$.utterance') FROM events
-             WHERE session_id = sessions.id AND kind = 'question' ORDER BY id LIMIT 1)),
-         (SELECT text FROM texts WHERE session_id = sessions.id AND kind = 'utterance' AND turn = 0
-           ORDER BY number LIMIT 1),
-         '')
-  FROM sessions
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +192,7 @@ class SessionStore:
         """
         condition, values = search.condition_of(before, since, until)
         with self._using() as connection:
-            chosen = f"{_SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ?"
-            rows = connection.execute(chosen, (*values, limit)).fetchall()
-            return tuple(_summary(row, _cost(connection, row[0])) for row in rows)
+            return summaries.newest(connection, condition, values, limit)
 
     def search(
         self,
@@ -246,12 +228,22 @@ class SessionStore:
             order = sorted(fitting, key=lambda each: (fitting[each][0][0] if best_first else 0.0, -each))
             found = []
             for session_id in order[:limit]:
-                row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
                 hits = (search.hit(connection, wanted, text) for _, text in fitting[session_id][:most_hits])
-                summary = _summary(row, _cost(connection, session_id))
+                summary = self._summary_of(connection, session_id)
                 found.append(FoundSession(summary, tuple(hits), len(fitting[session_id])))
             connection.execute("COMMIT")
         return tuple(found)
+
+    def summary(self, session_id: int) -> SessionSummary:
+        """One session as it stands in a list.
+
+        Raises
+        ------
+        StoreError
+            There is none of that id.
+        """
+        with self._using() as connection:
+            return self._summary_of(connection, session_id)
 
     def session(self, session_id: int) -> SessionRecord:
         """One whole session as it is stored by now.
@@ -263,11 +255,7 @@ class SessionStore:
         """
         with self._using() as connection:
             connection.execute("BEGIN")  # one snapshot for the three reads
-            row = None
-            if session_id <= search.MOST_ID:
-                row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
-            if row is None:
-                raise self._unknown(session_id)
+            summary = self._summary_of(connection, session_id)
             settings, transcripts, origin_ns, versions = connection.execute(
                 "SELECT settings, transcripts, origin_ns, versions FROM sessions WHERE id = ?", (session_id,)
             ).fetchone()
@@ -276,9 +264,8 @@ class SessionStore:
             )
             rows = [Row(*event) for event in events]
             calls = tuple(spending.from_row(call) for call in connection.execute(spending.OF_SESSION, (session_id,)))
-            cost = _cost(connection, session_id)
             connection.execute("COMMIT")
-        summary, kept = _summary(row, cost), TranscriptPolicy(transcripts)
+        kept = TranscriptPolicy(transcripts)
         try:
             return assemble(summary, json.loads(settings), kept, origin_ns, rows, calls, json.loads(versions))
         except (ValueError, LookupError, TypeError) as error:  # an event that says what it cannot say
@@ -373,6 +360,12 @@ class SessionStore:
         finally:
             connection.close()
 
+    def _summary_of(self, connection: sqlite3.Connection, session_id: int) -> SessionSummary:
+        summary = summaries.one(connection, session_id)
+        if summary is None:
+            raise self._unknown(session_id)
+        return summary
+
     def _unknown(self, session_id: int) -> StoreError:
         return StoreError(
             f"no session {session_id} in {self.path}",
@@ -466,24 +459,3 @@ class SessionStore:
 
 def _now() -> str:
     return search.moment(datetime.now(UTC))
-
-
-def _cost(connection: sqlite3.Connection, session_id: int) -> Cost:
-    return Cost(*connection.execute(spending.SUM_OF_SESSION, (session_id,)).fetchone())
-
-
-def _summary(row: tuple[int, str, str, str | None, str | None, str, int, int, int, str], cost: Cost) -> SessionSummary:
-    session_id, kind, started, ended, outcome, notes, utterances, turns, theses, title = row
-    return SessionSummary(
-        id=session_id,
-        kind=kind,
-        started=datetime.fromisoformat(started),
-        ended=None if ended is None else datetime.fromisoformat(ended),
-        outcome=outcome,
-        notes=notes,
-        utterances=utterances,
-        turns=turns,
-        theses=theses,
-        cost=cost,
-        title=title,
-    )
