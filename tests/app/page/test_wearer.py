@@ -183,7 +183,7 @@ def test_refused_control_shows_what_to_do(room: ScriptedPage, page: Page) -> Non
     page.unroute("**/api/control")
     page.route("**/api/control", lambda route: route.abort())
     button(page, "next").click()
-    expect(page.get_by_role("alert")).to_contain_text("The assistant does not answer.")
+    expect(page.get_by_role("alert")).to_contain_text("The assistant does not answer: see whether it still runs.")
     page.unroute("**/api/control")
     page.locator("#ask-text").evaluate("node => node.removeAttribute('maxlength')")
     page.locator("#ask-text").fill("x" * 10_000)
@@ -263,6 +263,10 @@ def test_lost_connection_is_said_and_comes_back(room: ScriptedPage, page: Page) 
     expect(page.locator("#banner")).to_contain_text("The connection is lost: this may be old.")
     expect(page.locator("#sign-state")).to_have_text("Not connected")
     expect(page.locator("body")).to_have_class("stale")
+    grounds = [
+        page.locator(each).evaluate("node => getComputedStyle(node).backgroundColor") for each in ("#banner", "body")
+    ]
+    assert grounds[0] != grounds[1] != "rgba(0, 0, 0, 0)"
     room.hears("meanwhile something was said")
     page.context.set_offline(False)
     expect(page.locator("#partial")).to_have_text("meanwhile something was said")

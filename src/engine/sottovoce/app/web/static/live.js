@@ -67,10 +67,15 @@ function paintHeard() {
 	$("partial").classList.toggle("saying", Boolean(partial));
 	$("partial").scrollTop = 1e6; // the newest words
 	say($("speaker"), partial && t(speaker));
+	const appears = $("provisional").hidden && provisional.length;
 	$("provisional").hidden = !provisional.length;
 	lines($("provisional").lastElementChild, provisional);
 	lines($("notes"), notes.map(({ title, where }) => [title, where].filter(Boolean).join(" · ")));
+	if (appears) follow();
 }
+
+/** Keep what sounds in view. */
+const follow = () => $("theses").querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
 
 function makeThesis() {
 	return el("li", el("span.place", { "aria-hidden": "true" }), el("div", el("p"), el("p.row.soft", el("span.tag"), el("span"))));
@@ -86,7 +91,7 @@ function paintThesis(node, { index, text, state, source }) {
 	node.dataset.state = state;
 	node.ariaCurrent = speaking;
 	place.replaceChildren(...(speaking ? [el("i"), el("i"), el("i")] : [state === "heard" ? icon(state) : index]));
-	if (speaking) node.scrollIntoView({ block: "nearest" });
+	if (speaking) follow();
 }
 
 function paintAnswer() {
@@ -173,14 +178,14 @@ function paintControls() {
 		button.disabled = ended || controls?.includes(action) === false;
 	}
 	say($("ask-open").lastChild, t("Ask"));
-	$("ask-text").disabled = ended;
+	$("ask-text").disabled = $("ask").lastElementChild.disabled = ended;
 }
 
 /** Put the cursor where a question is typed; a narrow screen shows the place only then. */
 export function typeQuestion(open = true) {
 	$("ask").classList.toggle("open", open);
 	$("ask-open").ariaExpanded = open;
-	$(open ? "ask-text" : "ask-open").focus();
+	$(open ? "ask-text" : "ask-open").focus({ preventScroll: true });
 }
 
 async function ask() {

@@ -4,7 +4,6 @@ import { $, el } from "./dom.js";
 import { t } from "./words.js";
 
 const PATIENCE_MS = 10000;
-const ALERTS = 3;
 const SILENT_MS = 12000; // the stream is dead after so long: the server writes something at least every 5 s
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
@@ -47,7 +46,7 @@ class Refused extends Error {}
 
 async function refusal(answer) {
 	const { error, hint } = await answer.json().catch(() => ({}));
-	return Object.assign(new Refused(error ?? t("Refused, with status {status}", answer)), { hint });
+	return Object.assign(new Refused(error ?? `${answer.status} ${answer.statusText}`), { hint });
 }
 
 /** The JSON of an answer, null if it has none. */
@@ -58,18 +57,17 @@ export async function call(method, path, body) {
 		answer = await fetch(path, { method, signal, headers: body && { "Content-Type": "application/json" }, body: body && JSON.stringify(body) });
 		if (answer.ok) return answer.status === 204 ? null : await answer.json();
 	} catch {
-		throw Object.assign(new Refused(t("The assistant does not answer.")), { hint: t("See whether it still runs, and try again.") });
+		throw new Refused(t("The assistant does not answer: see whether it still runs."));
 	}
 	throw await refusal(answer);
 }
 
-/** Show an error with its hint, until it is closed or others take its place. */
+/** Show an error with its hint, until it is closed or another takes its place. */
 export function alarm(error) {
 	if (!(error instanceof Refused)) throw error;
 	const close = el("button", { "aria-label": t("Close"), onclick: () => box.remove() }, "✕");
-	const box = el("div.alert", el("p", el("strong", error.message), error.hint ?? ""), close);
-	$("alerts").append(box);
-	while ($("alerts").children.length > ALERTS) $("alerts").firstChild.remove();
+	const box = el("div.alert", el("p", el("strong", error.message), " ", error.hint), close);
+	$("alerts").replaceChildren(box);
 }
 
 function take(section, text) {
