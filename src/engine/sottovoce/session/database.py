@@ -15,6 +15,9 @@ from sottovoce.session import search, spending
 #: How long a reader or a deletion waits for another program's lock, in seconds.
 PATIENCE_S = 2.0
 
+#: How long it is waited for another program that brings the schema up to date, in seconds.
+MIGRATION_PATIENCE_S = 30.0
+
 #: ``PRAGMA application_id``: tells our files from other programs' SQLite databases ("sotv").
 APPLICATION_ID = 0x736F7476
 
@@ -133,6 +136,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date in one transaction; what was there before is kept in a copy beside it."""
+    connection.execute(f"PRAGMA busy_timeout = {round(1e3 * MIGRATION_PATIENCE_S)}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection)  # read again: another process may have been faster
