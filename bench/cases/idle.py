@@ -7,8 +7,9 @@ a minute is measured, from /proc. All threads of the process are counted, those 
 ``wakeups_per_s`` are the times that any thread went to sleep by itself (voluntary context switches); those of
 ``wakeups_python_per_s`` are of threads that Python knows, those of ``wakeups_audio_per_s`` of the others: PortAudio's,
 which run the callbacks, and those of the sound system's client. Nobody else listens to that microphone: a sound server
-wakes each of its clients as often as the most impatient one wants. ``idle_rss_*_mb`` is what each part adds when they
-are loaded one after the other in a process of its own.
+wakes each of its clients as often as the most impatient one wants. ``two_ears_*`` are the same figures of a session
+that listens to what the default output plays, too. ``idle_rss_*_mb`` is what each part adds when they are loaded one
+after the other in a process of its own.
 """
 
 from __future__ import annotations
@@ -46,6 +47,16 @@ NOISE_DBFS = -75.0
 #: Latencies (s) of what reads and what plays that microphone, so long that a session alone says how often it is woken.
 READER_LATENCY_S, PLAYED_LATENCY_S = 0.05, 0.4
 
+#: What is reported of a session with the second ear.
+OF_BOTH_EARS = (
+    "idle_cpu_pct",
+    "idle_rss_mb",
+    "wakeups_per_s",
+    "wakeups_python_per_s",
+    "wakeups_audio_per_s",
+    "threads",
+)
+
 #: Before the name of a thread that Python does not know.
 AUDIO = "audio: "
 
@@ -67,11 +78,11 @@ class Reading:
 class Session:
     """`sottovoce live` on a terminal of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._names_file = folder / "threads.json"
         notes = str(resources.files("sottovoce.app") / "sample_notes")
         command = [sys.executable, "-m", "bench.peers.live_session", str(self._names_file), "live", "--notes", notes]
-        command += ["--set", f"session.path={folder / 'sessions.db'}"]
+        command += ["--set", f"session.path={folder / 'sessions.db'}", *options]
         terminal, inside = pty.openpty()
         self._process = subprocess.Popen(
             command,
@@ -198,14 +209,23 @@ def measure(session: Session, seconds: float) -> dict[str, float]:
 def run(quick: bool) -> dict[str, float]:
     """Hold a session in an empty room."""
     seconds = 10.0 if quick else 60.0
-    with sound_card() as card, tempfile.TemporaryDirectory() as folder, quiet_microphone(card, seconds + 120.0):
-        session = Session(Path(folder))
-        try:
-            session.wait_until_ready()
-            figures = measure(session, seconds)
-        finally:
-            session.close()
+    with sound_card() as card, tempfile.TemporaryDirectory() as folder, quiet_microphone(card, 2.0 * seconds + 180.0):
+        figures = hold(Path(folder), seconds)
+        second = Path(folder, "second")
+        second.mkdir()
+        both = hold(second, seconds, "--loopback", "auto")
+        figures |= {f"two_ears_{name.removeprefix('idle_')}": both[name] for name in OF_BOTH_EARS}
         return figures | {f"idle_rss_{part}_mb": size for part, size in loaded_parts().items()}
+
+
+def hold(folder: Path, seconds: float, *options: str) -> dict[str, float]:
+    """The figures of a session of its own."""
+    session = Session(folder, *options)
+    try:
+        session.wait_until_ready()
+        return measure(session, seconds)
+    finally:
+        session.close()
 
 
 def loaded_parts() -> dict[str, float]:

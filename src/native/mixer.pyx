@@ -17,6 +17,7 @@ from .mixer_core cimport (
     mixer_render,
 )
 from .results cimport SV_FLUSHED, SV_PASSED
+from .ring cimport Ring
 from .source cimport Source
 from .source_core cimport block_report
 from .telemetry cimport sv_now_ns
@@ -42,6 +43,9 @@ cdef class Mixer:
     undriven_s : float
         0..3600. If no block was rendered for so long, nobody listens: flushes and removals then take effect at once,
         without a fade, and commands do not pile up.
+    tap : Ring, optional
+        Of the mixer's channels: receives all that is rendered, silence included, after everything else was done to it.
+        The mixer is its producer; what it has no room for is counted, and never waited for.
 
     Raises
     ------
@@ -54,7 +58,7 @@ cdef class Mixer:
     which is counted as an overlap.
     """
 
-    def __cinit__(self, samplerate, channels, max_sources=MIXER_MAX_SOURCES, undriven_s=0.5):
+    def __cinit__(self, samplerate, channels, max_sources=MIXER_MAX_SOURCES, undriven_s=0.5, Ring tap=None):
         cdef double undriven = undriven_s
         if not isinstance(max_sources, int) or not 1 <= max_sources <= MIXER_MAX_SOURCES:
             raise ValueError(f"max_sources is {max_sources!r}; it must be a whole number, 1..{MIXER_MAX_SOURCES}")
@@ -62,7 +66,9 @@ cdef class Mixer:
         check_channels(channels, "channels")
         if not 0.0 <= undriven <= MAX_UNDRIVEN_S:
             raise ValueError(f"undriven_s is {undriven_s!r}; it must be in seconds, 0..{MAX_UNDRIVEN_S}")
-        self.shared = MixerCore(samplerate, channels, int(undriven * 1e9))
+        if tap is not None and tap.channels != channels:
+            raise ValueError(f"the tap has {tap.channels} channels; the mixer has {channels}")
+        self.shared = MixerCore(samplerate, channels, int(undriven * 1e9), tap)
         self.core = self.shared.core
         self._max_sources = max_sources
         self._sources = []
@@ -313,8 +319,8 @@ cdef class Mixer:
             ``blocks``, ``frames``, ``underruns`` (blocks in which a source had run dry in mid-utterance),
             ``starvations`` (how often one ran dry), ``idle_blocks`` (nothing to play, nothing missed),
             ``scrubbed_samples`` (NaN or Inf), ``resample_errors``, ``overlaps`` (of :meth:`render_into` with another),
-            ``lost_results`` (of marks, for want of room), ``yields`` (how often the sources yielded to somebody who
-            spoke) and ``yielded_blocks`` (for how long).
+            ``lost_results`` (of marks, for want of room), ``tap_lost_frames`` (nobody took them in time), ``yields``
+            (how often the sources yielded to somebody who spoke) and ``yielded_blocks`` (for how long).
         """
         return {
             "blocks": sv_load_relaxed(&self.core.blocks),
@@ -326,6 +332,7 @@ cdef class Mixer:
             "resample_errors": sv_load_relaxed(&self.core.resample_errors),
             "overlaps": sv_load_relaxed(&self.core.overlaps),
             "lost_results": sv_load_relaxed(&self.core.results.lost),
+            "tap_lost_frames": sv_load_relaxed(&self.core.tap_lost_frames),
             "yields": sv_load_relaxed(&self.core.yields),
             "yielded_blocks": sv_load_relaxed(&self.core.yielded_blocks),
         }

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .activity cimport Activity, sv_activity
 from .results cimport sv_results
+from .ring cimport Ring, sv_ring
 from .source_core cimport block_report, source_core
 from .telemetry cimport Histogram
 
@@ -66,6 +67,8 @@ ctypedef struct mixer_core:
     source_core* sources[MIXER_MAX_SOURCES]
     float* content             # one piece of one source
     float* mixed               # the same at the mixer's channels
+    sv_ring* tap               # receives what is rendered, for whoever wants to know; NULL for nobody
+    uint64_t tap_lost_frames
 
 cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
                        block_report* report) noexcept nogil
@@ -78,6 +81,7 @@ cdef class MixerCore:
     cdef Histogram flush_latencies
     cdef cython.pythread_type_lock lock  # of whoever sends commands
 
+    cdef Ring tap              # kept as long as a callback may write to it
     cdef Activity activity     # to whom the sources yield
     cdef list activities       # and with its number each one that the callback may still look at
     cdef uint32_t heeds

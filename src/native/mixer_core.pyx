@@ -25,6 +25,7 @@ from .gain cimport gain_move
 from .kernels cimport sv_kernels_active, sv_kernels_select_from_environment
 from .memory cimport sv_new
 from .results cimport SV_PASSED, SV_RESULTS, sv_result, sv_results_pop, sv_results_push
+from .ring cimport Ring, sv_ring_write
 from .source_core cimport (
     SOURCE_MAX_CHANNELS,
     block_report,
@@ -171,6 +172,23 @@ cdef void _count_block(mixer_core* mixer, int64_t frames, const block_report* re
     sv_store_release(&mixer.rendered_frames, sv_load_relaxed(&mixer.rendered_frames) + frames)
 
 
+cdef void _tap(mixer_core* mixer, const float* out, int64_t frames) noexcept nogil:
+    """Give what was rendered to whoever listens to it; what finds no room is counted."""
+    cdef uint64_t lost = frames - sv_ring_write(mixer.tap, out, frames)
+    if lost:
+        sv_count(&mixer.tap_lost_frames, lost)
+
+
+cdef void _tap_silence(mixer_core* mixer, int64_t frames) noexcept nogil:
+    """The same of a block in which nothing sounded."""
+    cdef int64_t part = min(<int64_t> _PIECE_FRAMES, frames)
+    memset(mixer.mixed, 0, part * mixer.channels * sizeof(float))
+    while frames > 0:
+        part = min(<int64_t> _PIECE_FRAMES, frames)
+        _tap(mixer, mixer.mixed, part)
+        frames -= part
+
+
 cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t now_ns,
                        block_report* report) noexcept nogil:
     """Fill a block with the sum of the sources, within [-1, 1]; silence if somebody else is rendering.
@@ -203,6 +221,8 @@ cdef void mixer_render(mixer_core* mixer, float* out, int64_t frames, uint64_t n
     report.samples = frames * mixer.channels
     if report.sounded:
         report.scrubbed_samples = sv_kernels_active.scrub(out, frames * mixer.channels, &report.level)
+    if mixer.tap != NULL:
+        _tap(mixer, out, frames)
     _count_block(mixer, frames, report)
     sv_give_back(&mixer.taken)
 
@@ -226,6 +246,8 @@ cdef bint mixer_hold(mixer_core* mixer, int64_t frames, uint64_t now_ns, block_r
         if mixer.sources[place].leaving:
             _drop(mixer, place, now_ns)
     report.samples = frames * mixer.channels
+    if mixer.tap != NULL:
+        _tap_silence(mixer, frames)
     _count_block(mixer, frames, report)
     sv_give_back(&mixer.taken)
     return waits
@@ -255,7 +277,7 @@ cdef bint _settle_undriven(mixer_core* mixer, uint64_t now_ns) noexcept nogil:
 cdef class MixerCore:
     """Owns the memory of a mixer."""
 
-    def __cinit__(self, samplerate, channels, undriven_ns):
+    def __cinit__(self, samplerate, channels, undriven_ns, Ring tap=None):
         cdef size_t piece_bytes = _PIECE_FRAMES * SOURCE_MAX_CHANNELS * sizeof(float)
         self.flush_latencies = Histogram()
         self.activities = []
@@ -266,6 +288,8 @@ cdef class MixerCore:
         self.core.samplerate = samplerate
         self.core.channels = channels
         self.core.undriven_ns = undriven_ns
+        self.tap = tap
+        self.core.tap = NULL if tap is None else tap.core
         self.core.content = <float*> sv_new(piece_bytes)
         self.core.mixed = <float*> sv_new(piece_bytes)
         if self.core.content == NULL or self.core.mixed == NULL:

@@ -111,6 +111,7 @@ def test_json_has_the_documented_shape() -> None:
         "backend": "pocketsphinx",
         "ignored": "",
         "aside": False,
+        "ear": "microphone",
     }
     (turn,) = shape["turns"]
     assert turn["question"] == {"text": "When do we launch?", "length": 18}

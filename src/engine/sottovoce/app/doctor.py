@@ -40,6 +40,13 @@ LEAST_PYTHON = (3, 11)
 #: Formats that recordings come in.
 _FILE_FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 
+#: Ways to what a machine plays, in words.
+_LOOPBACKS = {
+    "monitor": "the monitor of an output",
+    "wasapi": "the loopback of an output",
+    "virtual": "a device that programs have to play to",
+}
+
 _NOTES_HINT = "sottovoce answer RECORDING --notes DIR, or set notes.path"
 
 
@@ -89,6 +96,7 @@ def checks(load: Callable[[], Loaded]) -> Iterator[Check]:
         "realtime priority": _priority,
         "earpiece": lambda name: _device(name, config, "output"),
         "microphone": lambda name: _device(name, config, "input"),
+        "second ear": lambda name: _second_ear(name, config),
         "voice detector": lambda name: _vad(name, config),
         "own voice": lambda name: _own_voice(name, config),
         "echo": lambda name: _echo(name, config),
@@ -200,6 +208,25 @@ def _device(name: str, config: Config, kind: Literal["input", "output"]) -> Chec
     if telephone is not None:
         return Check(name, "warning", f"{detail}; {telephone.problem}", telephone.advice)
     return Check(name, "ok", detail)
+
+
+def _second_ear(name: str, config: Config) -> Check:
+    """What gives what this machine plays; nobody needs it who does not ask for it."""
+    from sottovoce.audio.loopback import find_loopback, offered
+
+    wanted = config.audio.loopback
+    try:
+        if wanted != "off":
+            found = find_loopback(wanted)
+            return Check(name, "ok", f"{found.name}, {_LOOPBACKS[found.way]}")
+        names = offered()
+    except DeviceError as error:
+        if wanted == "off":
+            return Check(name, "ok", f"off, and none is offered: {error.message}")
+        return Check(name, "warning", f"{error.message}; `live --loopback` needs one", error.hint)
+    if not names:
+        return Check(name, "ok", "off, and none is offered (docs/two-ears.md)")
+    return Check(name, "ok", f"off; there is {', '.join(names)} (`live --loopback auto`)")
 
 
 def _telephone(devices: Sequence[Device], microphone: str, config: Config) -> TelephoneQuality | None:

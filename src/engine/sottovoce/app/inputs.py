@@ -35,7 +35,7 @@ BLOCK_S = DECISIONS * 0.032
 
 #: Decisions that are read at once while nobody speaks: somebody who begins is noticed a little later, and all that they
 #: say is there.
-_LEISURELY_DECISIONS = 6
+LEISURELY_DECISIONS = 6
 
 #: What is not louder than this is no speech.
 SILENCE = 10 ** (-50 / 20)
@@ -144,6 +144,31 @@ class ConditionedInput:
         self._source.close()
 
 
+class AmplifiedInput:
+    """Another input with a quiet voice amplified.
+
+    Parameters
+    ----------
+    source : AudioInput
+        What is listened to.
+    most_gain_db : float
+        Most that is amplified; 0 for nothing.
+    """
+
+    def __init__(self, source: AudioInput, most_gain_db: float) -> None:
+        self.samplerate = source.samplerate
+        self.realtime = source.realtime
+        self._source = source
+        self._gain = AutomaticGain(source.samplerate, most_gain_db) if most_gain_db else None
+
+    def read(self) -> Mono | None:
+        block = self._source.read()
+        return block if block is None or self._gain is None or not len(block) else self._gain.process(block)
+
+    def close(self) -> None:
+        self._source.close()
+
+
 class MicrophoneInput:
     """Reads a recorder that has been started, without channels that hear nothing.
 
@@ -171,7 +196,7 @@ class MicrophoneInput:
         self._problem = ""
 
     def read(self) -> Mono | None:
-        decisions = 1 if self.attentive else _LEISURELY_DECISIONS
+        decisions = 1 if self.attentive else LEISURELY_DECISIONS
         block = self._recorder.read(decisions * self._decision_frames, more=True)
         if not len(block):
             return None

@@ -99,6 +99,7 @@ class Journal:
                 utterance.language,
                 utterance.backend,
                 utterance.aside,
+                utterance.ear,
             )
         )
         if utterance.aside:  # its number is that of the question beside it

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from sottovoce.app.inputs import MicrophoneInput
     from sottovoce.app.sessions import Kept
     from sottovoce.app.show import Screen
+    from sottovoce.app.two_ears import PairedEars
     from sottovoce.app.web.page import Page
     from sottovoce.app.web.server import Door
     from sottovoce.app.wiring import Backends
+    from sottovoce.assistant.messages import EarKind
     from sottovoce.assistant.notices import Notice
     from sottovoce.assistant.pipeline import Pipeline
     from sottovoce.assistant.ports import Observer
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 @setting_option("--output", key="audio.output", metavar="DEVICE", help="Earpiece: id, name or a part of it.")
 @setting_option("--metrics-port", key="metrics.port", metavar="PORT", help="Show metrics to Prometheus at this port.")
 @web_options
+@setting_option(
+    "--loopback",
+    key="audio.loopback",
+    metavar="DEVICE",
+    help="Hear what this computer plays, too, as the other side: auto, or the name of an output.",
+)
 @click.pass_obj
 def command(app: AppContext, web: bool, web_open: bool) -> None:
     """Listen to the microphone, and speak the key points of each answer into the earpiece.
@@ -60,19 +68,22 @@ class Attention:
     is opened if it rests, well before there is an answer.
     """
 
-    def __init__(self, microphone: MicrophoneInput, player: Player) -> None:
+    def __init__(self, microphone: MicrophoneInput | PairedEars, player: Player) -> None:
         self._microphone, self._player = microphone, player
+        self._speaking: set[EarKind] = set()
         microphone.attentive = False
 
     def __call__(self, notice: Notice) -> None:
         from sottovoce.assistant.notices import SpeechBegan, SpeechEnded
 
         match notice:
-            case SpeechBegan():
+            case SpeechBegan(_, ear):
+                self._speaking.add(ear)
                 self._microphone.attentive = True
                 self._player.wake()
-            case SpeechEnded():
-                self._microphone.attentive = False
+            case SpeechEnded(_, ear):
+                self._speaking.discard(ear)
+                self._microphone.attentive = bool(self._speaking)
             case _:
                 pass
 
@@ -88,7 +99,7 @@ class LiveSession:
         """Load everything, say so, and listen until Ctrl-C."""
         from sottovoce.app.measured import measured_session
         from sottovoce.app.sessions import kept_session, loaded_backends, running, wait_until_done
-        from sottovoce.app.wiring import connect_reflex, open_player, open_recorder, open_voice
+        from sottovoce.app.wiring import connect_reflex, open_loopback, open_player, open_recorder, open_voice
 
         app, config = self._app, self._app.config
         with ExitStack() as stack:
@@ -96,6 +107,8 @@ class LiveSession:
             measured = stack.enter_context(measured_session(app))
             # devices first: whoever forgot to plug in need not wait for models
             recorder = stack.enter_context(open_recorder(config))
+            second = open_loopback(config)
+            played = stack.enter_context(second[1]) if second is not None else None
             player = stack.enter_context(open_player(config, rests=True))
             connect_reflex(config, player, recorder)
             verifier = self._wearer(stack)
@@ -104,11 +117,12 @@ class LiveSession:
             kept = stack.enter_context(kept_session(app, "live", str(config.notes.path or "")))
             page = self._page(door, recorder, player, kept) if door is not None else None
             observers = (*measured.observers, *([page.board] if page is not None else []))
-            pipeline, screen = self._connect(recorder, player, backends, voice, kept, verifier, observers)
+            ears = self._ears(recorder, played, player, stack)
+            pipeline, screen = self._connect(ears, recorder, player, backends, voice, kept, verifier, observers)
             stack.enter_context(measured.watching(player, recorder, pipeline, kept.purse))
             self.ready = True
             keys = Keys()
-            self._greet(recorder, player, keys, verifier)
+            self._greet(recorder, played, player, keys, verifier)
             if measured.url:
                 app.console.print(Text(f"Metrics are at {measured.url}", "dim"), soft_wrap=True)
             if page is not None:
@@ -127,8 +141,20 @@ class LiveSession:
             stack.callback(verifier.close)
         return verifier
 
+    def _ears(
+        self, recorder: Recorder, played: Recorder | None, player: Player, stack: ExitStack
+    ) -> MicrophoneInput | PairedEars:
+        from sottovoce.app.wiring import listen_to, listen_to_both
+
+        if played is None:
+            return listen_to(self._app.config, recorder)
+        ears = listen_to_both(self._app.config, recorder, played, player)
+        stack.callback(ears.release)
+        return ears
+
     def _connect(
         self,
+        ears: MicrophoneInput | PairedEars,
         recorder: Recorder,
         player: Player,
         backends: Backends,
@@ -139,36 +165,54 @@ class LiveSession:
     ) -> tuple[Pipeline, Screen]:
         from sottovoce.app.inputs import MutedInput
         from sottovoce.app.show import Screen
-        from sottovoce.app.wiring import first_generator, listen_to, make_pipeline
+        from sottovoce.app.two_ears import PairedEars
+        from sottovoce.app.wiring import first_generator, make_pipeline, verifier_of_microphone
 
         config = self._app.config
         screen = Screen(self._app.console, realtime=True, keep=False, generator=first_generator(config))
-        microphone = listen_to(config, recorder)
         mute = Mute()
-        ear = kept.ear(MutedInput(microphone, mute))
         streams = {
             "output": lambda: player.snapshot_state().stream,
             "input": lambda: recorder.snapshot_state().stream,
         }
         observers: tuple[Observer, ...] = (
-            Attention(microphone, player),
+            Attention(ears, player),
             screen,
             *kept.observers,
             *kept.engine(streams),
             *more,
         )
         pipeline = make_pipeline(
-            config, backends, ear, voice, observers, lossless=False, purse=kept.purse, verifier=verifier, mute=mute
+            config,
+            backends,
+            kept.ear(MutedInput(ears, mute)),
+            voice,
+            observers,
+            lossless=False,
+            purse=kept.purse,
+            verifier=verifier_of_microphone(config, verifier),
+            mute=mute,
+            beside=MutedInput(ears.beside, mute) if isinstance(ears, PairedEars) else None,
         )
         return pipeline, screen
 
-    def _greet(self, recorder: Recorder, player: Player, keys: Keys, verifier: WearerVerifier | None) -> None:
+    def _greet(
+        self,
+        recorder: Recorder,
+        played: Recorder | None,
+        player: Player,
+        keys: Keys,
+        verifier: WearerVerifier | None,
+    ) -> None:
         from sottovoce.audio.afresh import check_headset
 
         console = self._app.console
         heard, spoken = recorder.snapshot_state().stream.device, player.snapshot_state().stream.device
         listening = f"Listening to {heard!r}" if heard else "Waiting for the microphone"
         speaking = f"speaking to {spoken!r}" if spoken else "waiting for the earpiece"
+        if played is not None:
+            other = played.snapshot_state().stream.device
+            listening += f" and to what this computer plays ({other!r})" if other else " and waiting for what is played"
         said = f"{listening}, {speaking}. Ctrl-C ends."
         console.print(Text.assemble(("Ready. ", "bold green"), said), soft_wrap=True)
         if keys.available:
@@ -200,6 +244,8 @@ class LiveSession:
         speaker = self._app.config.speaker
         if verifier is not None:
             return Text(f"Your voice is known ({speaker.profile!r}) and not answered.", "dim")
+        if self._app.config.audio.loopback != "off" and speaker.microphone == "wearer":
+            return Text("What the microphone hears is taken for yours, and not answered (speaker.microphone).", "dim")
         if speaker.verify:
             why = "Your voice is not known, so your own questions are answered too: `sottovoce enroll`."
             said = Text(why, "yellow")

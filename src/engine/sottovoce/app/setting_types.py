@@ -19,6 +19,11 @@ def _device(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
+def _loopback(value: object) -> object:
+    """A number written as text is a device id; nothing is no loopback."""
+    return "off" if value == "" else _whole(value)
+
+
 def _latency(value: object) -> object:
     """A number written as text is seconds."""
     try:
@@ -76,6 +81,9 @@ def backend(kind: str, default: str, description: str) -> Any:
 
 Device: TypeAlias = Annotated[
     int | str | None, BeforeValidator(_device), allowed('a device id, a name or a part of it, or "" for the default')
+]
+Loopback: TypeAlias = Annotated[
+    int | str, BeforeValidator(_loopback), allowed('"off", "auto", a device id, a name or a part of it')
 ]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=2)]
 Latency: TypeAlias = Annotated[

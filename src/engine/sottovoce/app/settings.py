@@ -21,6 +21,7 @@ from sottovoce.app.setting_types import (
     LanguageOrAuto,
     Latency,
     LeadIn,
+    Loopback,
     ModelName,
     NotesPath,
     Section,
@@ -54,6 +55,12 @@ class AudioSettings(Section):
 
     input: Device = Field(default=None, description="Device to listen to, or the default of the system.")
     output: Device = Field(default=None, description="Device to speak to, or the default of the system.")
+    loopback: Loopback = Field(
+        default="off",
+        description="The second ear of a live session, for conversations held on this computer: what it plays, which "
+        'is the other side for certain. "auto" is what the default output plays; or the name of an output, or of an '
+        "input that hears it; see docs/two-ears.md.",
+    )
     portaudio: Literal["auto", "sounddevice", "ctypes"] = Field(
         default="auto",
         description="How streams are opened: by the stream class of sounddevice, by the C functions of the library it "
@@ -246,6 +253,11 @@ class SpeakerSettings(Section):
         default="answer",
         description="What is done with a question that may or may not have been yours: it is answered, or ignored. "
         "Very short ones are always such.",
+    )
+    microphone: Literal["wearer", "anybody"] = Field(
+        default="wearer",
+        description="Whose voice the microphone hears while audio.loopback hears the other side and no voice is "
+        "enrolled: yours alone, which is never answered, or anybody's, so that your own questions are answered too.",
     )
     certainty: float = Field(
         default=0.9,

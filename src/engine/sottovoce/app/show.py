@@ -172,7 +172,8 @@ class Screen:
         return Group(*rows)
 
     def _question(self, utterance: Utterance, style: str) -> Text:
-        return Text.assemble((f"{clock_time(utterance.start_s):>5} ", "dim"), (utterance.text, style))
+        who = "played: " if utterance.ear == "loopback" else ""
+        return Text.assemble((f"{clock_time(utterance.start_s):>5} {who}", "dim"), (utterance.text, style))
 
     def _ignored(self, ignored: IgnoredUtterance) -> Text:
         line = self._question(ignored.utterance, style="dim")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sottovoce.assistant import notices
-from sottovoce.assistant.messages import Thesis, Utterance
+from sottovoce.assistant.messages import EarKind, Thesis, Utterance
 from sottovoce.assistant.notices import Notice
 from sottovoce.metrics.stages import TurnTimes
 from sottovoce.session.spending import Cost
@@ -68,8 +68,6 @@ class SessionView:
         Keep every utterance and turn. A live session that lasts for hours keeps only what is open.
     heard_s : float
         Seconds of input heard.
-    speaking : bool
-        Whether somebody speaks now.
     so_far : str
         What is being said, as far as it has been recognised; since second ``so_far_at_s``.
     provisional : Provisional or None
@@ -88,7 +86,6 @@ class SessionView:
 
     keep: bool = True
     heard_s: float = 0.0
-    speaking: bool = False
     so_far: str = ""
     so_far_at_s: float = 0.0
     provisional: Provisional | None = None
@@ -105,6 +102,12 @@ class SessionView:
     turns: list[TurnView] = field(default_factory=list)
     failures: list[notices.BackendFailed] = field(default_factory=list)
     _open: dict[int, TurnView] = field(default_factory=dict)
+    _speaking: set[EarKind] = field(default_factory=set)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether somebody speaks now."""
+        return bool(self._speaking)
 
     @property
     def open_turns(self) -> tuple[TurnView, ...]:
@@ -117,10 +120,11 @@ class SessionView:
                 self.paused, self.gain_db = paused, gain_db
             case notices.EarMuted(muted):
                 self.muted = muted
-            case notices.SpeechBegan():
-                self.speaking, self.so_far = True, ""
-            case notices.SpeechEnded():
-                self.speaking = False
+            case notices.SpeechBegan(_, ear):
+                self._speaking.add(ear)
+                self.so_far = ""
+            case notices.SpeechEnded(_, ear):
+                self._speaking.discard(ear)
             case notices.InputProgress(heard_s):
                 self.heard_s = heard_s
             case notices.SegmentDropped():
@@ -165,7 +169,7 @@ class SessionView:
 
     def _heard(self, utterance: Utterance, generation: int, ignored: str) -> IgnoredUtterance | None:
         if not utterance.typed:
-            self.speaking = False
+            self._speaking.discard(utterance.ear)
             if utterance.end_s > self.so_far_at_s:  # else it is the next one that has begun already
                 self.so_far = ""
         if self.keep:

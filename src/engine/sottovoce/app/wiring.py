@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sottovoce.app.inputs import DECISIONS, ConditionedInput, MicrophoneInput
+from sottovoce.app.inputs import DECISIONS, AmplifiedInput, ConditionedInput, MicrophoneInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
 from sottovoce.app.settings import Config, backend_list
+from sottovoce.app.two_ears import PairedEars
 from sottovoce.assistant.controls import Mute
+from sottovoce.assistant.ears import SecondEar
 from sottovoce.assistant.notices import BackendChanged, BackendFailed, Notice
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.assistant.ports import AudioInput, Observer, VoiceOutput
 from sottovoce.audio.lifecycle import LifecyclePolicy
+from sottovoce.audio.loopback import Loopback, find_loopback
 from sottovoce.audio.output import SleepPolicy
 from sottovoce.audio.player import Player
 from sottovoce.audio.portaudio import choose_way
@@ -37,7 +40,7 @@ from sottovoce.speech.notes.restoring import restoring
 from sottovoce.speech.notes.vocabulary import vocabulary
 from sottovoce.speech.notes.watching import NotesWatch
 from sottovoce.speech.segmenter import Segmenter, SegmenterSettings
-from sottovoce.speech.speaker import NotEnrolled, SpeakerVerifier
+from sottovoce.speech.speaker import AlwaysWearer, NotEnrolled, SpeakerVerifier
 from sottovoce.speech.tts.base import Synthesizer
 from sottovoce.speech.vad import decision_s, open_vad
 
@@ -46,6 +49,9 @@ EAR_SAMPLERATE = 16_000
 
 #: Channels that are opened, where the device has them, so that one that is dead is noticed.
 EAR_CHANNELS = 2
+
+#: What is held of what plays (s), for the second ear to know our own voice by.
+TAP_S = 4.0
 
 #: Speech that must lie ready (s) before it sounds, so that a busy machine does not cut the first syllable. Synthesis is
 #: faster than speech, and what is shorter plays at once.
@@ -150,6 +156,7 @@ def open_player(config: Config, *, rests: bool = False) -> Player:
         prefer_stream_rate=audio.prefer_stream_rate,
         policy=_policy(config, stand_in=audio.output_stands_in),
         sleep=_sleep_policy(config, rests=rests),
+        tap_s=TAP_S if config.audio.loopback != "off" else 0.0,
     )
 
 
@@ -201,6 +208,44 @@ def rejoin_s(config: Config) -> float | None:
     return (config.turn.rejoin_ms - kept_ms) / 1000 if config.turn.rejoin_ms else None
 
 
+def open_loopback(config: Config) -> tuple[Loopback, Recorder] | None:
+    """What the second ear listens to, and its recorder, not started yet; None if it is off.
+
+    Raises
+    ------
+    DeviceError
+        If what is wanted is not there.
+    """
+    wanted = config.audio.loopback
+    if wanted == "off":
+        return None
+    choose_way(config.audio.portaudio)
+    found = find_loopback(wanted)
+    recorder = Recorder(
+        EAR_SAMPLERATE,
+        1,
+        device=found.device,
+        block_s=DECISIONS * decision_s(config.vad.backend),
+        policy=_policy(config, stand_in=False),
+        host=found.host,
+    )
+    return found, recorder
+
+
+def listen_to_both(config: Config, microphone: Recorder, loopback: Recorder, player: Player) -> PairedEars:
+    """Both ears, on recorders and a player that have been started."""
+    block_s = decision_s(config.vad.backend)
+    return PairedEars(microphone, loopback, player.open_tap(EAR_SAMPLERATE), block_s)
+
+
+def verifier_of_microphone(config: Config, enrolled: SpeakerVerifier | None) -> SpeakerVerifier:
+    """Who tells whose voice the microphone hears."""
+    if enrolled is not None:
+        return enrolled
+    alone = config.audio.loopback != "off" and config.speaker.microphone == "wearer"
+    return AlwaysWearer() if alone else NotEnrolled()
+
+
 def _policy(config: Config, *, stand_in: bool = True) -> LifecyclePolicy:
     audio = config.audio
     return LifecyclePolicy(
@@ -233,6 +278,11 @@ def condition(config: Config, source: AudioInput) -> AudioInput:
     )
 
 
+def condition_played(config: Config, source: AudioInput) -> AudioInput:
+    """What the machine plays, as the settings want it heard: it has no rumble, and no cable that is not plugged in."""
+    return AmplifiedInput(source, config.audio.capture_gain_db)
+
+
 def make_segmenter(config: Config, *, pause_ms: int = 0) -> Segmenter:
     """The segmenter that the settings want; it says nothing of pauses unless ``pause_ms`` is above 0."""
     vad = config.vad
@@ -263,6 +313,7 @@ def make_pipeline(
     purse: Purse,
     verifier: SpeakerVerifier | None = None,
     mute: Mute | None = None,
+    beside: AudioInput | None = None,
 ) -> Pipeline:
     """Connect an ear and a voice through the backends; the pipeline is not started.
 
@@ -282,10 +333,16 @@ def make_pipeline(
         Tells the wearer's voice from others'; without one, every voice is another's.
     mute : Mute, optional
         What ``source`` obeys; without one, it cannot be muted.
+    beside : AudioInput, optional
+        What is heard beside ``source``, as what the machine plays.
     """
     speculate = "off" if lossless else config.turn.speculate
-    segmenter = make_segmenter(config, pause_ms=0 if speculate == "off" else config.vad.pause_ms)
+    pause_ms = 0 if speculate == "off" else config.vad.pause_ms
+    segmenter = make_segmenter(config, pause_ms=pause_ms)
     ear = condition(config, source)
+    second = None
+    if beside is not None:
+        second = SecondEar(condition_played(config, beside), make_segmenter(config, pause_ms=pause_ms))
     parts = Parts(
         ear,
         segmenter,
@@ -296,6 +353,7 @@ def make_pipeline(
         output,
         purse,
         mute or Mute(),
+        second,
     )
     settings = PipelineSettings(
         lossless=lossless,

@@ -1,4 +1,4 @@
-"""From an input to segments: one thread that reads, and feeds the segmenter."""
+"""From the inputs to segments: one thread that reads, and feeds the segmenters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, assert_never
 
 from sottovoce.assistant import notices
 from sottovoce.assistant.listening import Listener, OpenSpeech
-from sottovoce.assistant.messages import SegmentSettled, SpeechLost, SpeechWentOn, TurnEvent
+from sottovoce.assistant.messages import EarKind, SegmentSettled, SpeechLost, SpeechWentOn, TurnEvent
 from sottovoce.assistant.ports import AudioInput
 from sottovoce.core.clock import Clock
 from sottovoce.core.queues import BoundedQueue
@@ -33,6 +33,7 @@ class TimedSegment:
     ready_ns: int
     settled: bool = True
     stream: RecognizerStream | None = None
+    ear: EarKind = "microphone"
 
     def drop(self) -> None:
         """It will not be transcribed."""
@@ -80,6 +81,13 @@ class Ear:
     A segment that finds the queue full pushes out the oldest one, or waits, as the queue was made. One that a pause has
     given is queued as soon as the pause is noticed; when it proves to be all, only that is said. A listener hears what
     is said while it is being said.
+
+    Parameters
+    ----------
+    kind : EarKind
+        What is told with all that it hears.
+    second : Ear, optional
+        Another ear, heard by the same thread: after each block of this one, what its source has beside that.
     """
 
     def __init__(
@@ -90,6 +98,8 @@ class Ear:
         post: Callable[[TurnEvent | notices.Notice], None],
         clock: Clock,
         listener: Listener | None = None,
+        kind: EarKind = "microphone",
+        second: Ear | None = None,
     ) -> None:
         self._source = source
         self._segmenter = segmenter
@@ -97,6 +107,8 @@ class Ear:
         self._post = post
         self._clock = clock
         self._listener = listener
+        self._kind = kind
+        self._second = second
         self._stream_clock = StreamClock()
         self._frames = 0
         self._speaking = False
@@ -106,23 +118,46 @@ class Ear:
     def hasten(self, number: int, revision: int) -> None:
         """The segment of this pause reads like a whole question: end it soon; from any thread."""
         self._hasten = (number, revision)
+        if self._second is not None:
+            self._second.hasten(number, revision)
 
     def run(self) -> None:
+        second = self._second
         try:
-            while (block := self._source.read()) is not None:
-                self._take(block)
-            self._pass_on(self._segmenter.flush())
-            self._listen()
+            while self._hear():
+                if second is not None:
+                    second._hear()
+                self._tell_progress()
+            for ear in (self, second) if second is not None else (self,):
+                ear._end()
             self._post(notices.InputProgress(self.heard_s))
         finally:
-            if self._listener is not None:
-                self._listener.close()
+            for ear in (self, second) if second is not None else (self,):
+                if ear._listener is not None:
+                    ear._listener.close()
             self._segments.close()
 
     @property
     def heard_s(self) -> float:
         """Seconds of input read so far; from any thread."""
         return self._frames / self._source.samplerate
+
+    def _hear(self) -> bool:
+        """Take the next block; False at the end of the input."""
+        block = self._source.read()
+        if block is None:
+            return False
+        self._take(block)
+        return True
+
+    def _end(self) -> None:
+        self._pass_on(self._segmenter.flush())
+        self._listen()
+
+    def _tell_progress(self) -> None:
+        if self.heard_s >= self._next_progress_s:
+            self._next_progress_s = self.heard_s + PROGRESS_EVERY_S
+            self._post(notices.InputProgress(self.heard_s))
 
     def _take(self, block: Mono) -> None:
         self._frames += len(block)
@@ -134,9 +169,6 @@ class Ear:
         self._listen()
         if self._source.realtime:  # where a read gives a block of the detector, the next one is judged as it comes
             self._segmenter.align()
-        if self.heard_s >= self._next_progress_s:
-            self._next_progress_s = self.heard_s + PROGRESS_EVERY_S
-            self._post(notices.InputProgress(self.heard_s))
 
     def _listen(self) -> None:
         for news in self._listener.follow(self._segmenter) if self._listener is not None else ():
@@ -148,7 +180,7 @@ class Ear:
             match event:
                 case SpeechStarted():
                     was_speaking = True
-                    self._post(notices.SpeechBegan(event.at_s))
+                    self._post(notices.SpeechBegan(event.at_s, self._kind))
                 case SpeechPaused(segment):
                     self._queue(self._time(segment, settled=False))
                 case SpeechResumed(number, revision):
@@ -163,15 +195,14 @@ class Ear:
                     assert_never(event)
         self._speaking = self._segmenter.speaking
         if was_speaking and not self._speaking:
-            self._post(notices.SpeechEnded(self.heard_s))
+            self._post(notices.SpeechEnded(self.heard_s, self._kind))
 
     def _time(self, segment: Segment, *, settled: bool) -> TimedSegment:
         ready_ns = self._clock.now_ns()
         # in a file read at full speed the position says nothing about the moment
         end_ns = self._stream_clock.at_ns(segment.speech_end_s) if self._source.realtime else ready_ns
-        return TimedSegment(
-            segment, min(end_ns, ready_ns), ready_ns, settled, self._stream_of(segment, settled=settled)
-        )
+        stream = self._stream_of(segment, settled=settled)
+        return TimedSegment(segment, min(end_ns, ready_ns), ready_ns, settled, stream, self._kind)
 
     def _stream_of(self, segment: Segment, *, settled: bool) -> RecognizerStream | None:
         """The stream that has heard the segment, if there is one."""

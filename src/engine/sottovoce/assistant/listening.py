@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from sottovoce.assistant.messages import PartialHeard, SpeakerKind, SpeechLost, Utterance
+from sottovoce.assistant.messages import EarKind, PartialHeard, SpeakerKind, SpeechLost, Utterance
 from sottovoce.assistant.notices import HeardSoFar
 from sottovoce.assistant.ports import NoPurse, Purse
 from sottovoce.core.errors import BackendError
@@ -78,6 +78,8 @@ class Listener:
         Of the ear, in Hz.
     purse : Purse, optional
         Pays for what is recognised.
+    ear : EarKind
+        That it listens with.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Listener:
         verifier: SpeakerVerifier,
         samplerate: int,
         purse: Purse | None = None,
+        ear: EarKind = "microphone",
     ) -> None:
         self._recognizers = [each for each in recognizers if isinstance(each, StreamingRecognizer)]
         self._verifier = verifier
         self._purse = purse or NoPurse()
         self._samplerate = samplerate
+        self._ear = ear
         self._stable_frames = s_to_frames(STABLE_S, samplerate)
         self._opened = 0
         self._number = 0  # of the segment that may still come to nothing
@@ -236,4 +240,5 @@ class Listener:
             end_s=frames_to_s(hearing.fed_frame, self._samplerate),
             marks=(),
             backend=said.backend,
+            ear=self._ear,
         )

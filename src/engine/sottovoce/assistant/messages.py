@@ -12,6 +12,9 @@ from typing import Literal, TypeAlias
 from sottovoce.metrics.stages import Stage
 from sottovoce.speech.speaker import SpeakerKind as SpeakerKind
 
+#: What it was heard by: the microphone, or as what the machine itself plays.
+EarKind: TypeAlias = Literal["microphone", "loopback"]
+
 #: How a turn ended.
 Outcome: TypeAlias = Literal["spoken", "interrupted", "superseded", "stopped", "no answer", "failed", "closed"]
 
@@ -23,7 +26,8 @@ class Utterance:
     Attributes
     ----------
     number : int
-        Number of the segment in the session, from 1, in the order of speech; from -1 down for what was typed.
+        Number of the segment in the session, from 1, in the order of speech, whichever ear heard it; from -1 down for
+        what was typed.
     speaker : SpeakerKind
         Whose voice it is.
     text : str
@@ -42,6 +46,8 @@ class Utterance:
         Why there is no transcript, or empty.
     aside : bool
         Whether the wearer said it in a segment whose rest is somebody else's: two utterances have its number then.
+    ear : EarKind
+        What it was heard by.
     """
 
     number: int
@@ -55,6 +61,7 @@ class Utterance:
     backend: str = ""
     error: str = ""
     aside: bool = False
+    ear: EarKind = "microphone"
 
     @property
     def typed(self) -> bool:

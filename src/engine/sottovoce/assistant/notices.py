@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sottovoce.assistant.messages import Outcome, Thesis, Utterance
+from sottovoce.assistant.messages import EarKind, Outcome, Thesis, Utterance
 from sottovoce.assistant.trace import Made, Step
 from sottovoce.core.errors import BackendError
 from sottovoce.metrics.stages import Stage, TurnTimes
@@ -14,9 +14,10 @@ from sottovoce.speech.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegan:
-    """Somebody has begun to speak, ``at_s`` seconds into the input."""
+    """Somebody has begun to speak, ``at_s`` seconds into the input; each ear tells of its own."""
 
     at_s: float
+    ear: EarKind = "microphone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class SpeechEnded:
     """Whoever spoke has stopped, ``at_s`` seconds into the input; what was said may prove too short to count."""
 
     at_s: float
+    ear: EarKind = "microphone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from sottovoce.assistant.controls import (
     Control,
     Mute,
 )
-from sottovoce.assistant.ear import Ear, SegmentSource, TimedSegment
+from sottovoce.assistant.ear import SegmentSource, TimedSegment
+from sottovoce.assistant.ears import SecondEar, open_ears, open_listener
 from sottovoce.assistant.endpoint import reads_finished
 from sottovoce.assistant.follow import Follower
 from sottovoce.assistant.listening import Listener
@@ -82,6 +83,7 @@ class Parts:
     output: VoiceOutput
     purse: Purse = field(default_factory=NoPurse)
     mute: Mute = field(default_factory=Mute)
+    second: SecondEar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +214,12 @@ class Pipeline:
         self._segments = segments
         verifier = OneAtATime(parts.verifier)
         self._warmer = Warmer([*parts.recognizers, parts.generator, parts.synthesizer], clock)
-        listener = Listener(parts.recognizers, verifier, parts.source.samplerate, parts.purse)
-        # where nothing may be dropped, nothing is begun in vain
-        wanted = settings.partials and not settings.lossless
-        self._listener = listener if wanted and listener.available else None
-        self._ear = Ear(parts.source, parts.segmenter, segments, self._post, clock, self._listener)
+        self._listener: Listener | None = None
+        if settings.partials and not settings.lossless:  # where nothing may be dropped, nothing is begun in vain
+            samplerate, purse = parts.source.samplerate, parts.purse
+            self._listener = open_listener(parts.recognizers, verifier, samplerate, purse, parts.second)
+        heard = (parts.source, parts.segmenter)
+        self._ear = open_ears(heard, parts.second, segments, self._post, clock, self._listener)
         self._transcribers = Transcribers(
             len(parts.recognizers),
             parts.source.samplerate,

@@ -24,6 +24,9 @@ from sottovoce.speech.usage import charged_to
 
 _SUPERSEDED = "a later question is being answered"
 
+#: What the machine plays is said by somebody else, for certain.
+_OTHER = SpeakerVerdict("other", None)
+
 
 class Turnstile:
     """Lets utterances pass in the order of speech, one when the one before is done with.
@@ -73,7 +76,8 @@ class Transcribers:
     Parameters
     ----------
     verifier : SpeakerVerifier
-        Asked by all threads of the pool at once.
+        Asked by all threads of the pool at once, about what the microphone has heard. What the machine plays is never
+        the wearer.
     segments : BoundedQueue of TimedSegment
         Where the segments come from; closed and empty, it ends the threads, and the last one says that the input
         has ended.
@@ -200,7 +204,7 @@ class Transcribers:
             marks.append((stage, self._clock.now_ns()))
 
         mark(Stage.SPEAKER_START)
-        verdict = self._verify(segment.audio)
+        verdict = _OTHER if timed.ear == "loopback" else self._verify(segment.audio)
         audio, start_frame, end_frame = verdict.without_wearer(segment.audio)
         mark(Stage.SPEAKER_DONE)
         mark(Stage.ASR_START)
@@ -212,7 +216,7 @@ class Transcribers:
             self._post(BackendFailed.of(failure, "asr"))
         mark(Stage.ASR_DONE)
         utterance = self._utterance(segment, verdict.kind, transcript, start_frame, end_frame)
-        return replace(utterance, marks=tuple(marks), error=error), verdict
+        return replace(utterance, marks=tuple(marks), error=error, ear=timed.ear), verdict
 
     def _utterance(
         self,

@@ -143,9 +143,9 @@ class TurnMachine:
         self._turns: dict[int, _Turn] = {}
         self._generation = 0
         self._newest_answered = 0
-        self._pause: _Pause | None = None
+        self._pauses: dict[int, _Pause] = {}  # by segment; each ear may have one
         self._early = (0, 0)  # a question, and how many answers to it were begun before it was over
-        self._over = 0  # the last segment that is known to be over
+        self._over: dict[int, int] = {}  # segments that are known to be over
         self._settled_ns: dict[tuple[int, int], int] = {}
         self._void: dict[int, int] = {}  # revision up to which a segment is void
         self._asides: dict[tuple[int, int], Utterance] = {}  # of segments that may not be over
@@ -228,7 +228,7 @@ class TurnMachine:
             if self._void.get(utterance.number, 0) >= revision:
                 self.stale += 1
                 return []
-            if utterance.number > self._over:
+            if utterance.number not in self._over:
                 _remember(self._asides, (utterance.number, revision), utterance)
                 return []
         return self._noted(utterance)
@@ -239,11 +239,11 @@ class TurnMachine:
 
     def _heard_in_part(self, utterance: Utterance) -> list[TurnCommand]:
         number = utterance.number
-        if self._input_ended or number <= self._over:
+        if self._input_ended or number in self._over:
             self.stale += 1
             return []
         utterance = self._rejoined(utterance)
-        if self._speculate != "answer" or self._pause is not None or self._reason_to_ignore(utterance):
+        if self._speculate != "answer" or number in self._pauses or self._reason_to_ignore(utterance):
             return []
         held = self.speculative_generation
         if held is not None:
@@ -259,16 +259,16 @@ class TurnMachine:
 
     def _paused(self, utterance: Utterance, revision: int) -> list[TurnCommand]:
         commands: list[TurnCommand] = []
-        generation = self._foreseen(utterance)
-        if not generation:
-            commands += self._drop_held()
-        if not self._reason_to_ignore(utterance):
+        generation, ignored = self._foreseen(utterance), self._reason_to_ignore(utterance)
+        if not generation:  # what is not answered anyhow leaves alone what is made of another ear's question
+            commands += self._drop_held(utterance.number if ignored else None)
+        if not ignored:
             if self._reads_whole(utterance):
                 commands.append(Hasten(utterance.number, revision))
             if self._speculate == "answer" and not generation:
                 generation = self._next_generation(_Turn(utterance, (utterance.number, 0), held=True))
                 commands.append(self._answer(generation))
-        self._pause = _Pause(utterance, revision, generation)
+        _remember(self._pauses, utterance.number, _Pause(utterance, revision, generation))
         return commands
 
     def _rejoined(self, utterance: Utterance) -> Utterance:
@@ -276,8 +276,9 @@ class TurnMachine:
         last = self._last
         if self._rejoin_s is None or last is None or self._reason_to_ignore(utterance):
             return utterance
-        late = utterance.number != last.number + 1 or utterance.start_s - last.end_s > self._rejoin_s
-        if late or self._reads_finished(utterance.text, utterance.language):
+        other = utterance.number != last.number + 1 or utterance.ear != last.ear
+        late = utterance.start_s - last.end_s > self._rejoin_s
+        if other or late or self._reads_finished(utterance.text, utterance.language):
             return utterance
         return replace(utterance, text=f"{last.text} {utterance.text}", start_s=last.start_s)
 
@@ -319,17 +320,17 @@ class TurnMachine:
         return self._give_up((held,), "superseded")
 
     def _settled(self, event: SegmentSettled) -> list[TurnCommand]:
-        self._over = max(self._over, event.number)
+        _remember(self._over, event.number, event.revision)
         aside = self._asides.pop((event.number, event.revision), None)
         commands = self._settled_question(event)
         return commands if aside is None else [*commands, *self._noted(aside)]
 
     def _settled_question(self, event: SegmentSettled) -> list[TurnCommand]:
-        pause = self._pause
-        if pause is None or (pause.utterance.number, pause.revision) != (event.number, event.revision):
+        pause = self._pauses.get(event.number)
+        if pause is None or pause.revision != event.revision:
             _remember(self._settled_ns, (event.number, event.revision), event.ready_ns)
             return []
-        self._pause = None
+        del self._pauses[event.number]
         utterance = _settled_at(pause.utterance, event.ready_ns)
         return self._taken(pause.generation, utterance) if pause.generation in self._turns else self._asked(utterance)
 
@@ -337,19 +338,18 @@ class TurnMachine:
         _remember(self._void, event.number, event.revision)
         self._asides.pop((event.number, event.revision), None)
         commands: list[TurnCommand] = [VoidSegment(event.number, event.revision)]
-        pause, self._pause = self._pause, None
+        pause = self._pauses.pop(event.number, None)
         turn = self._turns.get(pause.generation) if pause is not None else None
         if turn is not None and not turn.early:
             commands += self._drop_held()
         return commands
 
     def _lost(self, number: int) -> list[TurnCommand]:
-        if self._pause is not None and self._pause.utterance.number == number:
-            self._pause = None
+        self._pauses.pop(number, None)
         return self._drop_held(number)
 
     def _asked(self, utterance: Utterance) -> list[TurnCommand]:
-        self._over = max(self._over, utterance.number)
+        _remember(self._over, utterance.number, 0)
         foreseen = self._foreseen(utterance)
         if foreseen:
             return self._taken(foreseen, utterance)
@@ -366,7 +366,7 @@ class TurnMachine:
 
     def _typed(self, utterance: Utterance) -> list[TurnCommand]:
         self._context.add_utterance(utterance)
-        turn = _Turn(utterance, (max(self._over, self._newest_answered), -utterance.number))
+        turn = _Turn(utterance, (max([self._newest_answered, *self._over]), -utterance.number))
         commands = self._make_room()
         commands.append(self._answer(self._next_generation(turn)))
         return commands

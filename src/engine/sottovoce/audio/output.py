@@ -74,6 +74,10 @@ class Output(Protocol):
 
     def report(self) -> StreamReport: ...
 
+    def newest_block(self) -> tuple[int, int]:
+        """Generation of its stream, and when its newest block began (ns); (0, 0) where nobody waits for one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SleepPolicy:
@@ -264,6 +268,10 @@ class DeviceOutput:
     def report(self) -> StreamReport:
         """A picture of the stream as it is now."""
         return self._started().report()
+
+    def newest_block(self) -> tuple[int, int]:
+        """Generation of the stream, and when its newest block began (ns); (0, 0) while there is none."""
+        return self._keeper.newest_block() if self._keeper else (0, 0)
 
     def _started(self) -> StreamKeeper:
         if self._keeper is None:

@@ -22,16 +22,21 @@ from sottovoce.audio.reflex import Listener, Reflex
 from sottovoce.audio.report import DurationStats, StreamReport
 from sottovoce.audio.resampler import Quality, Resampler
 from sottovoce.audio.source import PlayerSource, SourceSnapshot
+from sottovoce.audio.tap import PlaybackTap
 from sottovoce.core.errors import ConfigError, StreamClosedError, StreamError
 from sottovoce.core.formats import check_channels, check_samplerate
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.units import db_to_gain, s_to_frames
 from sottovoce.native.mixer import Mixer
+from sottovoce.native.ring import Ring
 
 _logger = get_logger("audio")
 
 #: How much longer than what is queued lasts the exit of a with statement waits for it to be heard.
 _EXIT_LIMIT_S = 5.0
+
+#: Most that is held of what was played.
+_MOST_TAP_S = 60.0
 
 #: How long closing waits for the fade to silence.
 _FADE_LIMIT_S = 0.1
@@ -87,6 +92,8 @@ class Player:
         How eagerly a lost stream is opened again, and whether a device that is not there yet is waited for.
     sleep : SleepPolicy, optional
         What is done about a device that sleeps while nothing sounds, as Bluetooth devices do.
+    tap_s : float
+        Seconds of what is played that are held for :meth:`open_tap`; 0 for none.
     output : Output, optional
         Takes the place of the device, with ``blocksize``, ``latency`` and ``prefer_stream_rate`` of its own.
 
@@ -117,6 +124,7 @@ class Player:
         prefer_stream_rate: StreamRate = "content",
         policy: LifecyclePolicy | None = None,
         sleep: SleepPolicy | None = None,
+        tap_s: float = 0.0,
         output: Output | None = None,
     ) -> None:
         self.samplerate = check_samplerate(samplerate)
@@ -125,7 +133,11 @@ class Player:
         check_choice("resample_quality", resample_quality, get_args(Quality))
         _check_positive("buffer_s", buffer_s)
         _check_positive("resample_budget", resample_budget)
+        if not 0.0 <= tap_s <= _MOST_TAP_S:
+            raise ConfigError(f"tap_s is {tap_s}; allowed: 0 to {_MOST_TAP_S:g} seconds", key="tap_s")
         self.buffer_s = buffer_s
+        self._tap_s = tap_s
+        self._tap_ring: Ring | None = None
         self.resample_mode = resample_mode
         self.resample_quality: Quality = resample_quality
         self.changed = threading.Condition()
@@ -164,7 +176,9 @@ class Player:
                 f"the device takes {samplerate} Hz, the content has {self.samplerate}, and resample_mode is 'off'",
                 hint=f"play {samplerate} Hz, or set resample_mode to 'producer'",
             )
-        self._mixer = Mixer(samplerate, channels)
+        if self._tap_s:
+            self._tap_ring = Ring(s_to_frames(self._tap_s, samplerate), channels)
+        self._mixer = Mixer(samplerate, channels, tap=self._tap_ring)
         try:
             self.output.start(self)
         except Exception:
@@ -216,6 +230,19 @@ class Player:
         if self._mixer is None:
             raise StreamError("the player was not started", hint="use it in a with statement, or call start()")
         return self._mixer
+
+    def open_tap(self, samplerate: int = 16_000) -> PlaybackTap:
+        """What is played, to be read by whoever has to know it again, at ``samplerate`` (Hz); one for each player.
+
+        Raises
+        ------
+        StreamError
+            If the player was not started, or made without ``tap_s``.
+        """
+        mixer = self.mixer
+        if self._tap_ring is None:
+            raise StreamError("the player holds nothing of what it plays", hint="make it with tap_s=2.0")
+        return PlaybackTap(mixer, self._tap_ring, self.output, check_samplerate(samplerate))
 
     def write(self, x: npt.NDArray[Any], timeout_s: float | None = None) -> int:
         """Queue audio at :attr:`samplerate`, waiting for room; see :meth:`PlayerSource.write`.

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from sottovoce.audio.align import Capture
 from sottovoce.audio.devices import check_direction
 from sottovoce.audio.host import Device, Host
 from sottovoce.audio.lifecycle import LifecyclePolicy
@@ -225,6 +226,20 @@ class Recorder:
             end = max(frames, self._ready.shape[0]) if more else frames
             taken, self._ready = self._ready[:end], self._ready[end:]
             return taken
+
+    def capture(self) -> Capture | None:
+        """How much was captured so far, and when the newest of it came; None while that is not known.
+
+        For whoever puts several recorders on one clock. A block that comes just now may count as late by its length;
+        it never counts as early.
+        """
+        if self._keeper is None or self._ring is None:
+            return None
+        generation, at_ns = self._keeper.newest_block()
+        captured_s = self._ring.written_frames / self._ring_samplerate
+        if not at_ns or self._keeper.newest_block() != (generation, at_ns):
+            return None
+        return Capture((generation, 0), captured_s, at_ns)
 
     @property
     def backlog_s(self) -> float:

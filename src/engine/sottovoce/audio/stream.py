@@ -226,6 +226,12 @@ class StreamKeeper:
         period_s = live.blocksize / live.samplerate
         return period_s, period_s - (self._clock.now_ns() - live.callback.last_block_ns) / 1e9
 
+    def newest_block(self) -> tuple[int, int]:
+        """Generation of the active stream, and when its newest block began (ns); (0, 0) while there is none."""
+        with self._lock:
+            live = self._live_locked()
+        return (live.generation, live.callback.last_block_ns) if live else (0, 0)
+
     def report(self) -> StreamReport:
         """A picture of the stream as it is now."""
         with self._lock:

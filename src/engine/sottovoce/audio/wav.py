@@ -189,6 +189,10 @@ class WavOutput:
             latency_s=0.0,
         )
 
+    def newest_block(self) -> tuple[int, int]:
+        """No device waits for its blocks."""
+        return 0, 0
+
     def _render(self, render: Callable[[Feed, WavWriter], None], feed: Feed, writer: WavWriter) -> None:
         try:
             with writer:

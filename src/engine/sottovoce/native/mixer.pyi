@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sottovoce.native.activity import Activity
+from sottovoce.native.ring import Ring
 from sottovoce.native.source import Source as Source
 from sottovoce.native.telemetry import Histogram
 
@@ -13,7 +14,14 @@ MAX_UNDRIVEN_S: int
 
 @final
 class Mixer:
-    def __new__(cls, samplerate: int, channels: int, max_sources: int = 32, undriven_s: float = 0.5) -> Self: ...
+    def __new__(
+        cls,
+        samplerate: int,
+        channels: int,
+        max_sources: int = 32,
+        undriven_s: float = 0.5,
+        tap: Ring | None = None,
+    ) -> Self: ...
     @property
     def samplerate(self) -> int: ...
     @property

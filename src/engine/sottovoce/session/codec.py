@@ -172,6 +172,7 @@ def _utterance(body: Mapping[str, Any]) -> UtteranceRecord:
         language=body["language"],
         backend=body["backend"],
         aside=body.get("aside", False),  # earlier versions knew none
+        ear=body.get("ear", "microphone"),  # the only one that earlier versions had
     )
 
 

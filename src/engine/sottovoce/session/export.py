@@ -165,7 +165,8 @@ def _heading_lines(summary: SessionSummary) -> list[str]:
 
 def _utterance_lines(said: UtteranceRecord) -> list[str]:
     ignored = f" _(not answered: {said.ignored})_" if said.ignored else ""
-    return [f"**{_clock(said.start_s)} {said.speaker.value}:** {_line(said.words)}{ignored}"]
+    played = " (played here)" if said.ear == "loopback" else ""
+    return [f"**{_clock(said.start_s)} {said.speaker.value}{played}:** {_line(said.words)}{ignored}"]
 
 
 def _turn_lines(turn: TurnRecord) -> list[str]:
@@ -207,6 +208,7 @@ def _utterance_json(said: UtteranceRecord) -> dict[str, Any]:
         "backend": said.backend,
         "ignored": said.ignored,
         "aside": said.aside,
+        "ear": said.ear,
     }
 
 

@@ -65,6 +65,8 @@ class UtteranceHeard:
         The recogniser that answered.
     aside : bool
         Whether the wearer said it in a segment whose rest is somebody else's: two utterances have its number then.
+    ear : str
+        What heard it: "microphone", or "loopback" for what the machine played.
     """
 
     utterance: int
@@ -76,6 +78,7 @@ class UtteranceHeard:
     language: str = ""
     backend: str = ""
     aside: bool = False
+    ear: str = "microphone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +331,7 @@ class UtteranceRecord:
     backend: str
     ignored: str = ""
     aside: bool = False
+    ear: str = "microphone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,17 @@ class SpeakerVerifier(Protocol):
         ...
 
 
+class AlwaysWearer:
+    """The verifier of a microphone that only the wearer speaks into, as all others come from the machine.
+
+    It compares nothing. What it may be told of the room is the wearer's, too, and so not answered.
+    """
+
+    def verify(self, audio: Mono, samplerate: int) -> SpeakerVerdict:
+        """Say "own", with no score, whatever is heard."""
+        return SpeakerVerdict("own", None)
+
+
 class NotEnrolled:
     """The verifier of a wearer who has enrolled no voice: it compares nothing, and calls every voice another's.
 
