@@ -28,7 +28,7 @@ from tests.support.watched import WORDS, WatchedSession
 
 pytest.importorskip("prometheus_client", reason="needs the extra `metrics`")
 
-OVER, WENT_ON = PausingSegmenter.OVER, PausingSegmenter.WENT_ON
+WENT_ON = PausingSegmenter.WENT_ON
 
 
 def count(session: WatchedSession, name: str, *labels: str) -> int:
@@ -39,8 +39,7 @@ def count(session: WatchedSession, name: str, *labels: str) -> int:
 
 
 def ask(session: WatchedSession, word: int, turns: int = 1) -> None:
-    session.input.say(word)
-    session.input.say(OVER)
+    session.ask(word)
     session.seen.wait_for(notices.TurnEnded, turns)
 
 
@@ -79,8 +78,7 @@ def test_answer_taken_is_a_hit_and_one_in_vain_a_miss_with_what_it_wasted() -> N
 def test_question_that_nobody_answers_is_seen_to_wait() -> None:
     with WatchedSession() as session:
         session.gates[WORDS[1]] = threading.Event()
-        session.input.say(1)
-        session.input.say(OVER)
+        session.ask(1)
         session.seen.wait_for(notices.UtteranceHeard)
         session.clock.leap(7.0)
         assert session.value("sottovoce_turn_waiting_seconds") > 7.0

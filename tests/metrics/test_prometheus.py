@@ -16,7 +16,6 @@ from sottovoce.app.metrics_command import DASHBOARD, RULES, shipped
 from sottovoce.app.money import nano_usd
 from sottovoce.assistant import notices
 from sottovoce.metrics.catalogue import CATALOGUE
-from tests.support.fakes import PausingSegmenter
 from tests.support.prometheus import Prometheus, expressions, needs_prometheus, prometheus
 from tests.support.soundcard import wait_until
 from tests.support.watched import WORDS, WatchedSession
@@ -110,14 +109,12 @@ def watching(session: WatchedSession, tmp_path_factory: pytest.TempPathFactory) 
 
 @needs_prometheus
 def test_slow_turn_is_seen_while_it_waits_and_when_it_is_over(session: WatchedSession, watching: Prometheus) -> None:
-    session.input.say(1)
-    session.input.say(PausingSegmenter.OVER)
+    session.ask(1)
     session.seen.wait_for(notices.TurnEnded)
     within(lambda: watching.value("sottovoce_turn_response_seconds_count") == 1.0, "a turn")
     assert "SottovoceAnswerSlow" not in watching.firing()
 
-    session.input.say(2)
-    session.input.say(PausingSegmenter.OVER)
+    session.ask(2)
     session.seen.wait_for(notices.UtteranceHeard, 2)
     session.clock.leap(6.0)
     within(lambda: "SottovoceAnswerSlow" in watching.firing(), "the alert of a turn that waits")
@@ -154,9 +151,9 @@ def test_device_that_moves_nothing_fires(session: WatchedSession, watching: Prom
 @needs_prometheus
 def test_every_query_of_the_dashboard_gives_something(session: WatchedSession, watching: Prometheus) -> None:
     for word in (1, 3):
-        session.input.say(word)
-        session.input.say(PausingSegmenter.OVER)
-    session.seen.wait_for(notices.BackendFailed)
+        turns = len(session.seen.of(notices.TurnEnded))
+        session.ask(word)
+        session.seen.wait_for(notices.TurnEnded, turns + 1)
     session.spend(model="gpt-99")
     session.pipeline.tell(notices.SegmentDropped(1, "the recognisers are too slow"))
     session.seen.wait_for(notices.SegmentDropped)

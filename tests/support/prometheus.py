@@ -25,8 +25,8 @@ needs_prometheus = pytest.mark.skipif(
 )
 
 #: How often it scrapes and computes here; a window of a minute, or of five, holds enough of that in seconds.
-EVERY = "300ms"
-_SHORTER = {"interval: 15s": f"interval: {EVERY}", "for: 15s": "for: 0s", "[1m]": "[3s]", "[5m]": "[1m]"}
+EVERY = "400ms"
+_SHORTER = {"interval: 15s": f"interval: {EVERY}", "for: 15s": "for: 0s", "[1m]": "[4s]", "[5m]": "[1m]"}
 
 _CONFIG = """
 global:

@@ -15,7 +15,7 @@ from sottovoce.app.measured import Measured
 from sottovoce.app.metering.session import SessionMeter
 from sottovoce.app.prices import read_prices
 from sottovoce.app.purse import Purse, Work
-from sottovoce.assistant.notices import Notice
+from sottovoce.assistant.notices import Notice, Speculated
 from sottovoce.assistant.pipeline import Parts, Pipeline, PipelineSettings
 from sottovoce.audio.output import DeviceOutput
 from sottovoce.audio.player import Player
@@ -67,7 +67,7 @@ class ClockedOutput(SteppedOutput):
 
 
 class WatchedSession:
-    """Ask it something by its number in ``WORDS``; as in :class:`PausingSegmenter`, 0 goes on and -1 is the end."""
+    """Ask it something by its number in ``WORDS``."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.clock = ShiftedClock()
@@ -116,6 +116,13 @@ class WatchedSession:
         for gate in self.gates.values():
             gate.set()
         assert self.pipeline.close(5.0) == ()
+
+    def ask(self, word: int) -> None:
+        """Ask it this; the answer is begun in the pause behind it, as always, before the question is over."""
+        begun = len(self.seen.of(Speculated))
+        self.input.say(word)
+        self.seen.wait_for(Speculated, begun + 1)
+        self.input.say(PausingSegmenter.OVER)
 
     def move(self, blocks: int = 1) -> None:
         """Let the devices take and give so many blocks of 256 frames."""

@@ -13,7 +13,7 @@ from sottovoce.app.show import clock_time
 from sottovoce.audio.report import StreamReport
 
 #: Fields that are of use to a picture only.
-_LEFT_OUT = {"buckets", "highest_dbfs", "at_ns"}
+_LEFT_OUT = {"buckets", "sum_ns", "highest_dbfs", "at_ns"}
 
 
 def line(scene: Scene) -> str:
