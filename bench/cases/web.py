@@ -103,7 +103,7 @@ def durations_us(sounding: Sounding, seconds: float) -> npt.NDArray[np.float64]:
 
 def audio(quick: bool) -> dict[str, float]:
     """The callback's figures, with nobody watching and with 50."""
-    rounds, seconds = (2, 4.0) if quick else (6, 20.0)
+    rounds, seconds = (4, 5.0) if quick else (8, 20.0)
     most_s = rounds * 2 * (seconds + 3.0) + SPARE_S
     alone: list[npt.NDArray[np.float64]] = []
     watched: list[npt.NDArray[np.float64]] = []
