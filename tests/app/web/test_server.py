@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from sottovoce.app.settings import LlmSettings, OpenaiSettings
 from sottovoce.app.web import guard, server
 from sottovoce.app.web.server import Address, Door
 from sottovoce.core.errors import ConfigError
 from tests.support.certificates import own_certificate
-from tests.support.web import ScriptedPage, scripted_page
+from tests.support.web import EventReader, ScriptedPage, config_in, scripted_page
 
 
 @pytest.fixture
@@ -285,3 +286,24 @@ def test_with_tls_other_machines_are_served_under_the_address_that_they_use(tmp_
                 assert "Secure" in client.get(page.link).headers["set-cookie"]
                 assert client.get("/api/settings").status_code == 200
                 assert client.get("/api/settings", headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_client_that_begins_tls_and_does_not_go_on_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "HEADERS_S", 0.1)
+    trusted, _ = own_certificate(tmp_path)
+    with scripted_page(tmp_path, address=Address(cert=trusted, key=tmp_path / "secret.pem")) as page:
+        assert raw(page, b"\x16\x03\x01\x02\x00") == b""
+        with page.client(verify=ssl.create_default_context(cafile=str(trusted))) as client:
+            assert client.get("/api/settings").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("base_url", "leaves"),
+    [("", ["openai"]), ("https://api.example.org/v1", ["openai"]), ("http://localhost:11434/v1", [])],
+)
+def test_page_says_which_services_something_is_sent_to(tmp_path: Path, base_url: str, leaves: list[str]) -> None:
+    config = config_in(tmp_path, llm=LlmSettings(backend="openai, notes"), openai=OpenaiSettings(base_url=base_url))
+    with scripted_page(tmp_path, config=config) as page, page.client() as client:
+        assert EventReader(client).wait_for("session")["leaves_machine"] == leaves

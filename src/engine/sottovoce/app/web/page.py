@@ -8,13 +8,15 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sottovoce.app.money import nano_usd, shown_limit
+from sottovoce.app.opening import settings_of
 from sottovoce.app.web.archive import Archive
 from sottovoce.app.web.board import Board
 from sottovoce.app.web.controls import ACTIONS, Wearer
 from sottovoce.app.web.explained import explained
-from sottovoce.app.web.guard import Guard, own_names
+from sottovoce.app.web.guard import Guard, is_loopback, own_names
 from sottovoce.app.web.picture import Facts, Picture
 from sottovoce.app.web.routes import Services, application
 from sottovoce.app.web.server import Door, PageServer
@@ -89,7 +91,7 @@ def facts_of(session: Session) -> Facts:
     config = session.config
     chains = {"asr": config.asr.backend, "llm": config.llm.backend, "tts": config.tts.backend}
     names = {kind: tuple(name.strip() for name in chain.split(",")) for kind, chain in chains.items()}
-    leaves = (name for kind, each in names.items() for name in each if describe(kind, name).sends)  # type: ignore[arg-type]
+    leaves = (name for kind, each in names.items() for name in each if _leaves_machine(config, kind, name))
     return Facts(
         started=datetime.now(UTC),
         session_id=session.session_id,
@@ -102,6 +104,14 @@ def facts_of(session: Session) -> Facts:
         controls=session.actions,
         limit=_limit(config),
     )
+
+
+def _leaves_machine(config: Config, kind: str, name: str) -> bool:
+    """Whether a backend sends something elsewhere: one that speaks to a server on this machine does not."""
+    if not describe(kind, name).sends:  # type: ignore[arg-type]
+        return False
+    host = urlsplit(str(settings_of(config, kind, name).get("base_url") or "")).hostname  # type: ignore[arg-type]
+    return host is None or not is_loopback(host)
 
 
 def _limit(config: Config) -> str:

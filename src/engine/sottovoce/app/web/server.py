@@ -31,6 +31,9 @@ _LOG = get_logger("web")
 #: Connections that are answered, and that are kept at all.
 MOST_ANSWERED, MOST_CONNECTIONS = 128, 160
 
+#: Connections that may wait to be accepted.
+BACKLOG = 64
+
 #: The largest headers (bytes), how long they may take to come, and how long a client may be idle between requests (s).
 MOST_HEADERS, HEADERS_S = 16 * 1024, 10.0
 
@@ -86,7 +89,7 @@ class Address:
             else:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((self.host, self.port))
-            listening.listen(64)
+            listening.listen(BACKLOG)
         except (OSError, UnicodeError) as error:
             listening.close()
             reason = getattr(error, "strerror", None) or error
@@ -213,6 +216,22 @@ class _Server(uvicorn.Server):
         self._board, self._has_started = board, started
         self.stopping = asyncio.Event()
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        config, loop = self.config, asyncio.get_running_loop()
+
+        def connection() -> _Connection:
+            return _Connection(config=config, server_state=self.server_state, app_state={}, _loop=loop)
+
+        # who begins TLS and does not go on is as slow as one without headers
+        patience_s = None if config.ssl is None else HEADERS_S
+        self.servers = [
+            await loop.create_server(
+                connection, sock=listening, ssl=config.ssl, backlog=BACKLOG, ssl_handshake_timeout=patience_s
+            )
+            for listening in sockets or []
+        ]
+        self.started = True
+
     async def main_loop(self) -> None:
         work = asyncio.create_task(self._board.work())
         work.add_done_callback(_tell_crash)
@@ -287,6 +306,7 @@ class PageServer:
         config.load()
         config.ssl = self._door.context
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_tell_fault)
         # ended, and waited for, with the loop
         self._loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="sottovoce-web-work"))
         self._server = _Server(config, self._board, self._started)
@@ -307,6 +327,11 @@ def _tell_crash(work: asyncio.Task[None]) -> None:
     error = None if work.cancelled() else work.exception()
     if error is not None:
         _LOG.error("the page is not brought up to date any more: %s", type(error).__name__)
+
+
+def _tell_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What no request is to blame for; by default it would be written over the terminal."""
+    _LOG.warning("fault in the loop of the page: %s", type(context.get("exception")).__name__)
 
 
 def _no_password() -> str:
