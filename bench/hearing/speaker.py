@@ -33,6 +33,7 @@ from sottovoce.core.types import Mono
 from sottovoce.speech.embedding.base import Embedding, probability
 from sottovoce.speech.embedding.builtin import BuiltinEmbedder
 from sottovoce.speech.evaluation.trials import Trial, curve_of, equal_error_interval
+from sottovoce.speech.wearer.enrolment import clip_vectors
 from sottovoce.speech.wearer.verifier import EnrolledVoice, VerifierSettings
 
 TARGETS = {
@@ -84,7 +85,7 @@ def run(quick: bool) -> dict[str, float]:
 def compare(sentences: Sequence[Sentence], length_s: float, change: Change | None, draws: int) -> list[Trial]:
     """Every segment with every enrolled voice, for several draws of what is enrolled."""
     embedder = BuiltinEmbedder()
-    whole = {sentence.name: embedder.embed(sentence.audio) for sentence in sentences}
+    whole = {sentence.name: clip_vectors([sentence.audio], embedder) for sentence in sentences}
     heard: dict[str, list[Embedding]] = {}
     for number, sentence in enumerate(sentences):
         audio = sentence.audio if change is None else change(sentence.audio, number)
@@ -96,8 +97,9 @@ def compare(sentences: Sequence[Sentence], length_s: float, change: Change | Non
         for speaker in sorted({sentence.speaker for sentence in sentences}):
             own = [sentence.name for sentence in sentences if sentence.speaker == speaker]
             enrolled = set(rng.permutation(own)[:ENROLLED])
-            vectors = [embedding.vector for name in enrolled if (embedding := whole[name]) is not None]
-            voice = EnrolledVoice(np.array(vectors), embedder)
+            voice = EnrolledVoice(
+                np.concatenate([whole[name] for name in sorted(enrolled) if len(whole[name])]), embedder
+            )
             comparisons += [
                 Trial(voice.log_odds(embedding), speaker, sentence.speaker, sentence.name)
                 for sentence in sentences

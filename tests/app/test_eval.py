@@ -224,7 +224,7 @@ def voices(folder: Path) -> list[Heard]:
 def spoken(item: Item, **alike: bool) -> Spoken:
     """A voice that points in the direction of its speaker."""
     vector = np.array([1.0, 0.0] if item.speaker == "a" or alike else [0.0, 1.0], np.float32)
-    return Spoken(item.speaker, item.name, item.enrol, (Embedding(vector, 3.0),))
+    return Spoken(item.speaker, item.name, item.enrol, Embedding(vector, 3.0), vector[None])
 
 
 class Compass(BuiltinEmbedder):
@@ -234,6 +234,7 @@ class Compass(BuiltinEmbedder):
 
 
 VOICES = Voices(Compass(), 0.9)
+NOTHING = np.zeros((0, 0), np.float32)
 
 
 def test_enrolled_speakers_are_tried_against_every_other_recording(voices: list[Heard]) -> None:
@@ -259,7 +260,7 @@ def test_voices_of_which_none_is_enrolled_are_compared_in_pairs(voices: list[Hea
 def test_voices_that_nothing_can_be_compared_with_are_left_out(voices: list[Heard]) -> None:
     (summary,) = summarise([one for one in voices if one.item.speaker == "a"], VOICES)
     assert summary.voices is None
-    silent = [replace(one, voice=Spoken(one.item.speaker, one.item.name, False, ())) for one in voices]
+    silent = [replace(one, voice=Spoken(one.item.speaker, one.item.name, False, None, NOTHING)) for one in voices]
     (summary,) = summarise(silent, VOICES)
     assert summary.voices is None
 

@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from sottovoce.core.types import Mono
-from sottovoce.speech.embedding.base import Embedder, Embedding, probability
+from sottovoce.speech.embedding.base import Embedder, Embedding, Vectors, probability
 from sottovoce.speech.evaluation.trials import Advice, ErrorCurve, Trial, advise, curve_of
-from sottovoce.speech.wearer.enrolment import cut_clips
+from sottovoce.speech.wearer.enrolment import clip_vectors, cut_clips
 from sottovoce.speech.wearer.verifier import EnrolledVoice
 
 
@@ -25,14 +25,17 @@ class Spoken:
         Who speaks, and where.
     enrol : bool
         Whether it is for getting to know the voice.
-    embeddings : tuple of Embedding
-        Of the whole of it, or of its clips if it is enrolled; empty where there is too little speech.
+    heard : Embedding or None
+        Of the whole of it; None where there is too little speech.
+    vectors : Vectors
+        As a profile holds them, if it is for getting to know the voice.
     """
 
     speaker: str
     recording: str
     enrol: bool
-    embeddings: tuple[Embedding, ...]
+    heard: Embedding | None
+    vectors: Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,13 @@ class Compared:
 
 def embed_voice(speaker: str, recording: str, enrol: bool, speech: Mono, embedder: Embedder) -> Spoken:
     """What a voice sounds like in the speech of a recording."""
-    clips = cut_clips(speech) if enrol else [speech]
-    found = tuple(embedding for clip in clips if (embedding := embedder.embed(clip)) is not None)
-    return Spoken(speaker, recording, enrol, found)
+    vectors = clip_vectors(cut_clips(speech), embedder) if enrol else np.zeros((0, 0), np.float32)
+    return Spoken(speaker, recording, enrol, embedder.embed(speech), vectors)
 
 
 def compare(heard: Sequence[Spoken], enrolled: Sequence[Spoken], embedder: Embedder) -> Compared | None:
     """Each recording against each enrolled speaker, or all pairs if none is; None without trials of both kinds."""
-    tested = [voice for voice in heard if voice.embeddings and not voice.enrol]
+    tested = [(voice, voice.heard) for voice in heard if voice.heard is not None and not voice.enrol]
     trials = _with_enrolled(tested, enrolled, embedder) if enrolled else _pairs(tested, embedder)
     if len({trial.own for trial in trials}) < 2:
         return None
@@ -66,21 +68,21 @@ def called(trial: Trial, certainty: float) -> str:
     return "own" if chance >= certainty else "other" if chance <= 1.0 - certainty else "unsure"
 
 
-def _with_enrolled(tested: Sequence[Spoken], enrolled: Sequence[Spoken], embedder: Embedder) -> list[Trial]:
+def _with_enrolled(
+    tested: Sequence[tuple[Spoken, Embedding]], enrolled: Sequence[Spoken], embedder: Embedder
+) -> list[Trial]:
     trials = []
     for speaker in dict.fromkeys(voice.speaker for voice in enrolled):
-        vectors = [each.vector for voice in enrolled if voice.speaker == speaker for each in voice.embeddings]
+        vectors = [voice.vectors for voice in enrolled if voice.speaker == speaker and len(voice.vectors)]
         if vectors:
-            known = EnrolledVoice(np.array(vectors), embedder)
-            trials += [
-                Trial(known.log_odds(voice.embeddings[0]), speaker, voice.speaker, voice.recording) for voice in tested
-            ]
+            known = EnrolledVoice(np.concatenate(vectors), embedder)
+            trials += [Trial(known.log_odds(found), speaker, voice.speaker, voice.recording) for voice, found in tested]
     return trials
 
 
-def _pairs(tested: Sequence[Spoken], embedder: Embedder) -> list[Trial]:
+def _pairs(tested: Sequence[tuple[Spoken, Embedding]], embedder: Embedder) -> list[Trial]:
     trials = []
-    for first, second in combinations(tested, 2):
-        known = EnrolledVoice(np.array([first.embeddings[0].vector]), embedder)
-        trials.append(Trial(known.log_odds(second.embeddings[0]), first.speaker, second.speaker, second.recording))
+    for (first, known), (second, found) in combinations(tested, 2):
+        log_odds = EnrolledVoice(known.vector[None], embedder).log_odds(found)
+        trials.append(Trial(log_odds, first.speaker, second.speaker, second.recording))
     return trials

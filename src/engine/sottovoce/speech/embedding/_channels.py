@@ -52,17 +52,17 @@ class Channel:
     def __call__(self, audio: Audio, others: Sequence[Audio], rng: np.random.Generator) -> Audio:
         """What comes out; ``others`` are voices for the noise."""
         size = _fft_size(len(audio) + len(self.room))
-        frequencies = np.fft.rfftfreq(size, 1.0 / SAMPLERATE)
+        frequencies = np.asarray(np.fft.rfftfreq(size, 1.0 / SAMPLERATE), np.float64)
         spectrum = np.fft.rfft(audio, size)
         if len(self.room) > 1:
             spectrum *= np.fft.rfft(self.room, size)
         spectrum *= self._response(frequencies)
         heard = np.fft.irfft(spectrum, size)[: len(audio)]
         if np.isfinite(self.snr_db):
-            heard += self._noise(heard, others, rng)
+            heard += self.noise(heard, others, rng)
         peak = np.abs(heard).max() + 1e-9
         heard = np.clip(heard, -self.clipped * peak, self.clipped * peak) * (10.0 ** (self.gain_db / 20.0) / peak)
-        return heard.astype(np.float32)
+        return np.asarray(heard, np.float32)
 
     def _response(self, frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         octaves = np.log2(np.maximum(frequencies, 1.0) / 60.0)
@@ -71,7 +71,8 @@ class Channel:
         edges = 1.0 / (1.0 + (low / np.maximum(frequencies, 1.0)) ** 8) / (1.0 + (frequencies / high) ** 24)
         return 10.0 ** (np.interp(octaves, at, self.curve_db) / 20.0) * np.sqrt(edges)
 
-    def _noise(self, heard: npt.NDArray[np.float64], others: Sequence[Audio], rng: np.random.Generator) -> Audio:
+    def noise(self, heard: npt.NDArray[np.floating], others: Sequence[Audio], rng: np.random.Generator) -> Audio:
+        """What is heard with it."""
         if self.voices:
             noise = np.zeros(len(heard))
             for _ in range(self.voices):
@@ -91,8 +92,8 @@ class Channel:
 CLEAN = Channel(np.zeros(8), np.ones(1, np.float32), (20.0, 7990.0), np.inf, 0.0, 0, 1.0, -3.0)
 
 
-def draw_channel(rng: np.random.Generator) -> Channel:
-    """A channel of any kind."""
+def draw_channel(rng: np.random.Generator, *, voices: bool = True) -> Channel:
+    """A channel of any kind; whether its noise may be of ``voices``, which have to be given then."""
     bumps = np.cumsum(rng.normal(0.0, 1.6, 8))
     slope = rng.uniform(-1.5, 1.5) * np.arange(8)
     curve = bumps - bumps.mean() + slope - slope.mean()
@@ -108,7 +109,7 @@ def draw_channel(rng: np.random.Generator) -> Channel:
         band_hz=band,
         snr_db=float(rng.uniform(8.0, 35.0)) if rng.random() < 0.7 else np.inf,
         noise_slope=float(rng.uniform(-2.0, 0.3)),
-        voices=int(rng.integers(3, 8)) if rng.random() < 0.3 else 0,
+        voices=int(rng.integers(3, 8)) if rng.random() < 0.3 and voices else 0,
         clipped=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.1 else 1.0,
         gain_db=float(rng.uniform(-30.0, 0.0)),
     )

@@ -21,14 +21,16 @@ _FFT = 512
 
 _BANDS = 30
 _LOWEST_HZ, _HIGHEST_HZ = 100.0, 7600.0
-#: Cepstral coefficients without the first, which is the level.
-CEPSTRA = 20
-#: Cepstra and their slopes.
-DIMENSION = 2 * CEPSTRA
+#: Cepstral coefficients without the first, which is the level, and how many of them, the level among them, have slopes.
+CEPSTRA, SLOPES = 28, 20
+DIMENSION = CEPSTRA + SLOPES
+#: Two ways to look at a step: as fine a spectrum as there is; and a coarser one with the slopes.
+STILL = np.arange(CEPSTRA)
+MOVING = np.concatenate([np.arange(SLOPES), CEPSTRA + np.arange(SLOPES)])
 
-#: What is so far (dB) below the mean of a segment is taken for no louder: silence that a machine has made, or a band
-#: that a telephone has cut off, would weigh more than a voice.
-_FLOOR_DB = -50.0
+#: What is so far (dB) below the mean of a segment is taken for no louder: noise, silence that a machine has made, or a
+#: band that a telephone has cut off, would weigh more than a voice.
+_FLOOR_DB = -35.0
 #: Speech is at most so far (dB) below its loud frames, and above the middle between those and the quiet ones.
 _SPEECH_RANGE_DB = 25.0
 _LOUD_PERCENT, _QUIET_PERCENT = 95, 10
@@ -87,7 +89,7 @@ def analyse(audio: Mono) -> Analysis:
     loud = float(total[speech].mean()) if speech.any() else 0.0
     floor = max(loud / _BANDS * 10.0 ** (_FLOOR_DB / 10.0), 1e-12)
     static = np.log(np.maximum(energies, floor)) @ _cosines().T
-    cepstra = np.concatenate([static[:, 1:], _slopes(static[:, :CEPSTRA])], axis=1)
+    cepstra = np.concatenate([static[:, 1:], _slopes(static[:, :SLOPES])], axis=1)
     return Analysis(cepstra, speech, level_db.astype(np.float32), _pitch(audio, len(cepstra)))
 
 

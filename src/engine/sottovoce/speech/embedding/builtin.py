@@ -12,7 +12,7 @@ import numpy as np
 
 from sottovoce.core.types import Mono
 from sottovoce.speech.embedding._frontend import HOP_S, SAMPLERATE, analyse
-from sottovoce.speech.embedding._model import SpeakerModel, Statistics, statistics_of
+from sottovoce.speech.embedding._model import SpeakerModel, Statistics
 from sottovoce.speech.embedding.base import LEAST_SPEECH_S, Embedding, Scoring
 
 EXTRA = ""
@@ -57,7 +57,7 @@ class BuiltinEmbedder:
         if analysis.speech_s < LEAST_SPEECH_S:
             return None
         model = load_model()
-        return Embedding(model.vector(statistics_of(model.mixture, analysis)), analysis.speech_s)
+        return Embedding(model.vector(model.statistics(analysis)), analysis.speech_s)
 
     def embed_windows(self, audio: Mono, hop_s: float, hops: int) -> list[Embedding | None]:
         """Embeddings of windows of ``hops`` times ``hop_s`` seconds, one every ``hop_s``; None where little is said.
@@ -68,7 +68,7 @@ class BuiltinEmbedder:
         model = load_model()
         size = max(1, round(hop_s / HOP_S))
         starts = range(0, len(analysis.speech), size)
-        blocks = [statistics_of(model.mixture, analysis, slice(start, start + size)) for start in starts]
+        blocks = [model.statistics(analysis, slice(start, start + size)) for start in starts]
         lengths_s = [HOP_S * float(np.count_nonzero(analysis.speech[start : start + size])) for start in starts]
         windows: list[Embedding | None] = []
         for first in range(max(1, len(blocks) - hops + 1)):

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from sottovoce.core.errors import ProfileError
 from sottovoce.core.types import Mono
 from sottovoce.core.units import gain_to_db
+from sottovoce.speech.embedding._channels import draw_channel
 from sottovoce.speech.embedding._frontend import HOP_FRAMES, HOP_S, SAMPLERATE, speech_steps
-from sottovoce.speech.embedding.base import Embedder, Vector, unit
+from sottovoce.speech.embedding.base import Embedder, Vector, Vectors, unit
 from sottovoce.speech.embedding.builtin import BuiltinEmbedder
 from sottovoce.speech.microphone import FaultKind, MicrophoneCheck
 from sottovoce.speech.wearer.profile import VoiceProfile
@@ -39,6 +40,7 @@ _EVEN_DB = 4.0
 #: five pairs of them less than 0.
 ONE_VOICE_LOG_ODDS = 3.0
 _PIECE_HOP_S, _PIECE_HOPS = 1.0, 3
+_CHANNEL_SEED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,20 @@ def make_profile(name: str, examined: Examined, embedders: Sequence[Embedder], n
             hint="; ".join(dict.fromkeys(finding.advice for finding in examined.fatal)),
         )
     clips = cut_clips(examined.audio)
-    voices = {}
-    for embedder in embedders:
-        found = [embedding.vector for clip in clips if (embedding := embedder.embed(clip)) is not None]
-        voices[embedder.model] = np.array(found, np.float32)
+    voices = {embedder.model: clip_vectors(clips, embedder) for embedder in embedders}
     return VoiceProfile(name, now, now, examined.speech_s, voices)
+
+
+def clip_vectors(clips: Sequence[Mono], embedder: Embedder) -> Vectors:
+    """Vectors of the clips of a voice as they are, and as they would be in another room through another microphone.
+
+    So that a voice is known where it was not enrolled, too; always the same rooms and microphones, made of random
+    numbers.
+    """
+    rng = np.random.default_rng(_CHANNEL_SEED)
+    heard = [*clips, *(draw_channel(rng, voices=False)(clip, (), rng) for clip in clips if len(clip))]
+    found = [embedding.vector for clip in heard if (embedding := embedder.embed(clip)) is not None]
+    return np.array(found, np.float32)
 
 
 def cut_clips(audio: Mono) -> list[Mono]:

@@ -44,7 +44,7 @@ class VoiceProfile:
     speech_s : float
         Seconds of speech that it was made of.
     voices : mapping of str to Vectors
-        For each model, a vector of each clip.
+        For each model, a vector of each clip, and of each as it would be elsewhere.
     """
 
     name: str
