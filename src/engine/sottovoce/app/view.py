@@ -76,6 +76,8 @@ class SessionView:
         What the wearer has done to the voice: held it, made it louder or quieter than it was set.
     muted : bool
         Whether the wearer has muted the microphone.
+    echoed_words : int
+        Words of the microphone that were dropped, since the loudspeaker had said them.
     hits, misses : int
         How often such theses were taken, and how often thrown away: calls in vain.
     cost : Cost
@@ -97,6 +99,7 @@ class SessionView:
     cost: Cost = field(default_factory=Cost)
     generator: str = ""
     dropped: int = 0
+    echoed_words: int = 0
     ignored: list[IgnoredUtterance] = field(default_factory=list)
     utterances: list[Utterance] = field(default_factory=list)
     turns: list[TurnView] = field(default_factory=list)
@@ -168,6 +171,7 @@ class SessionView:
         return None
 
     def _heard(self, utterance: Utterance, generation: int, ignored: str) -> IgnoredUtterance | None:
+        self.echoed_words += utterance.echoed_words
         if not utterance.typed:
             self._speaking.discard(utterance.ear)
             if utterance.end_s > self.so_far_at_s:  # else it is the next one that has begun already

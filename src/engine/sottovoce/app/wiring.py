@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sottovoce.app.echo import open_cleaner
 from sottovoce.app.inputs import DECISIONS, AmplifiedInput, ConditionedInput, MicrophoneInput
 from sottovoce.app.opening import open_recognizers, open_speaking, open_thinking
 from sottovoce.app.purse import Purse
@@ -235,7 +236,7 @@ def open_loopback(config: Config) -> tuple[Loopback, Recorder] | None:
 def listen_to_both(config: Config, microphone: Recorder, loopback: Recorder, player: Player) -> PairedEars:
     """Both ears, on recorders and a player that have been started."""
     block_s = decision_s(config.vad.backend)
-    return PairedEars(microphone, loopback, player.open_tap(EAR_SAMPLERATE), block_s)
+    return PairedEars(microphone, loopback, player.open_tap(EAR_SAMPLERATE), block_s, cleaner=open_cleaner(config))
 
 
 def verifier_of_microphone(config: Config, enrolled: SpeakerVerifier | None) -> SpeakerVerifier:

@@ -74,6 +74,10 @@ class StreamClock:
     def at_ns(self, position_s: float) -> int:
         return (self._zero_ns or 0) + round(position_s * 1e9)
 
+    def position_s(self, at_ns: int) -> float:
+        """Where in the stream a moment lies; 0 before the first block."""
+        return 0.0 if self._zero_ns is None else (at_ns - self._zero_ns) / 1e9
+
 
 class Ear:
     """Reads the input to its end and queues its segments; :meth:`run` is the body of the thread.
@@ -120,6 +124,10 @@ class Ear:
         self._hasten = (number, revision)
         if self._second is not None:
             self._second.hasten(number, revision)
+
+    def position_s(self, at_ns: int) -> float:
+        """The second of the input that is heard at a moment of the clock; from any thread."""
+        return self._stream_clock.position_s(at_ns)
 
     def run(self) -> None:
         second = self._second

@@ -48,6 +48,8 @@ class Utterance:
         Whether the wearer said it in a segment whose rest is somebody else's: two utterances have its number then.
     ear : EarKind
         What it was heard by.
+    echoed_words : int
+        Words that are no part of ``text`` any more, since the loudspeaker said them.
     """
 
     number: int
@@ -62,6 +64,7 @@ class Utterance:
     error: str = ""
     aside: bool = False
     ear: EarKind = "microphone"
+    echoed_words: int = 0
 
     @property
     def typed(self) -> bool:

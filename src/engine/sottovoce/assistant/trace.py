@@ -109,6 +109,7 @@ class Tracer:
             "speaker": utterance.speaker,
             "words": bool(text),
             "failed": bool(utterance.error),
+            **({"echo": True} if utterance.echoed_words else {}),
             "reads_finished": self._reads_finished(text, utterance.language),
             "said": self._number_of(text) if text else 0,
             "start_s": round(utterance.start_s, 3),
@@ -200,4 +201,7 @@ def _utterance(facts: Facts) -> Utterance:
     text = f"question {said}" + ("?" if facts["reads_finished"] else "") if facts["words"] else ""
     error = "failed" if facts["failed"] else ""
     start_s, end_s = facts.get("start_s", 0.0), facts.get("end_s", 0.0)
-    return Utterance(facts["number"], facts["speaker"], text, "en", None, start_s, end_s, (), "", error)
+    echoed = int(facts.get("echo", False))
+    return Utterance(
+        facts["number"], facts["speaker"], text, "en", None, start_s, end_s, (), "", error, echoed_words=echoed
+    )

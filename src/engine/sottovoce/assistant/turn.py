@@ -70,6 +70,9 @@ MAX_EARLY = 3
 #: How far a question that is not over yet is worked on: not at all, to its transcript, to its answer.
 Speculate: TypeAlias = Literal["off", "transcript", "answer"]
 
+#: Why an utterance is ignored of which nothing is left without what the loudspeaker said.
+ECHO = "an echo of the loudspeaker"
+
 #: Segments about which is remembered that they are settled, or void, until their transcript comes.
 _REMEMBERED = 32
 
@@ -404,7 +407,7 @@ class TurnMachine:
         if utterance.error:
             return f"not transcribed: {utterance.error}"
         if not utterance.text:
-            return "nothing understood"
+            return ECHO if utterance.echoed_words else "nothing understood"
         if utterance.speaker == "own":
             return _OWN_VOICE
         if utterance.speaker == "unsure" and not self._answer_unsure:
