@@ -19,9 +19,7 @@ from tests.support.fakes import ListGenerator, Notebook, ScriptedInput, SteppedO
 AT_THE_MICROPHONE, FROM_THE_MACHINE = 3, 1
 
 
-@pytest.mark.parametrize(
-    ("echo", "reasons"), [("first", ["", ECHO]), ("other", ["", ""])]
-)
+@pytest.mark.parametrize(("echo", "reasons"), [("first", ["", ECHO]), ("other", ["", ""])])
 def test_echo_of_what_is_played_raises_no_turn(echo: str, reasons: list[str]) -> None:
     ears, beside, seen, played = ScriptedInput(), Beside(), Notebook(), threading.Event()
     words = WordRecognizer({FROM_THE_MACHINE: "first", AT_THE_MICROPHONE: echo}, {AT_THE_MICROPHONE: played})

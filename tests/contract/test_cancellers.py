@@ -47,6 +47,7 @@ def level_db(audio: Mono) -> float:
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_echo_within_its_reach_is_taken_away(canceller: EchoCanceller, share: float, rng: np.random.Generator) -> None:
     far = syllables(canceller, 8.0, rng)
+    canceller.expect(share * canceller.most_lag_s)
     near = room(canceller, far, share * canceller.most_lag_s, rng)
     left = canceller.process(near, far)
     learnt = 6 * canceller.samplerate

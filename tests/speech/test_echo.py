@@ -32,6 +32,7 @@ class Subtractor:
         self._kept = np.zeros(round(lag_s * RATE) + self.delay_frames, np.float32)
         self._late = np.zeros(self.delay_frames, np.float32)
         self.calls, self.closed = 0, False
+        self.expected: list[float] = []
         self._fails_at = fails_at
 
     def process(self, near: Mono, far: Mono) -> Mono:
@@ -44,6 +45,9 @@ class Subtractor:
         self._kept = played[len(far) :]
         self._late = heard[len(near) :]
         return heard[: len(near)] - np.float32(0.1) * played[: len(near)]
+
+    def expect(self, lag_s: float) -> None:
+        self.expected.append(lag_s)
 
     def close(self) -> None:
         self.closed = True
@@ -133,12 +137,14 @@ def test_reference_is_held_back_where_the_canceller_could_not_bridge_the_lag(
     lag_s: float, rng: np.random.Generator
 ) -> None:
     far = voice(8.0, rng)
-    removal = EchoRemoval(Subtractor(lag_s=0.02))
+    canceller = Subtractor(lag_s=0.02)
+    removal = EchoRemoval(canceller)
     left = removal.process(np.float32(0.1) * later(far, lag_s), far)
     assert np.abs(left[-4 * RATE :]).max() < 1e-6
     report = removal.report
     assert report.delay is not None
     assert report.delay.seconds == pytest.approx(lag_s, abs=1e-4)
+    assert canceller.expected == pytest.approx([0.02], abs=1e-4)
     assert report.removed_db > 5.0  # its beginning, before the lag was known, still counts
 
 

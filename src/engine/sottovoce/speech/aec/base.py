@@ -50,6 +50,10 @@ class EchoCanceller(Protocol):
         """
         ...
 
+    def expect(self, lag_s: float) -> None:
+        """The echo lags by so much behind the reference that is given, as measured; told when that has changed."""
+        ...
+
     def close(self) -> None:
         """Release everything; idempotent."""
         ...

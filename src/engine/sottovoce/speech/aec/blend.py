@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sottovoce.core.types import Mono
-from sottovoce.core.units import db_to_gain
+from sottovoce.core.units import db_to_gain, s_to_frames
 from sottovoce.speech.aec import speex, webrtc
 from sottovoce.speech.echo.framing import Delay
 
@@ -25,6 +25,9 @@ NEAR_SHARE = db_to_gain(-6.0) ** 2
 MEMORY, HOLD_BLOCKS = 0.8, 10
 #: Least power that counts.
 LEAST = 1e-7
+
+#: How far behind its reference the filter finds an echo once the lag is made up for (s).
+_HEADROOM_S = 0.02
 
 #: Part of the way from one to the other in a block: quickly to the wearer, slowly back.
 _TO_WEARER, _BACK = 0.34, 0.1
@@ -42,7 +45,7 @@ class BlendedCanceller:
     samplerate = webrtc.SAMPLERATE
     blocksize = webrtc.WebRtcCanceller.blocksize
     delay_frames = webrtc.WebRtcCanceller.delay_frames
-    most_lag_s = speex.SpeexCanceller.most_lag_s
+    most_lag_s = webrtc.WebRtcCanceller.most_lag_s
 
     def __init__(self) -> None:
         self._suppressor = webrtc.open()
@@ -52,13 +55,15 @@ class BlendedCanceller:
             self._suppressor.close()
             raise
         self._later = Delay(self.delay_frames)
+        self._played: Mono = np.zeros(s_to_frames(self.most_lag_s, self.samplerate), np.float32)
+        self._held_back = 0
         self._powers = np.zeros(2)
         self._left_blocks = 0
         self._weight = 0.0
 
     def process(self, near: Mono, far: Mono) -> Mono:
         suppressed = self._suppressor.process(near, far)
-        filtered = self._later.process(self._filter.process(near, far))
+        filtered = self._later.process(self._filter.process(near, self._for_filter(far)))
         size = self.blocksize
         fresh = np.stack([np.square(audio).reshape(-1, size).mean(axis=1) for audio in (filtered, suppressed)], axis=1)
         weights = np.empty((len(fresh), 2), np.float32)
@@ -69,9 +74,22 @@ class BlendedCanceller:
         blended: Mono = weight * filtered + (np.float32(1.0) - weight) * suppressed
         return blended
 
+    def expect(self, lag_s: float) -> None:
+        """Hold the filter's reference back where its tail would not reach; the suppressor learns on undisturbed."""
+        lag = min(s_to_frames(max(0.0, lag_s), self.samplerate), len(self._played))
+        reach = s_to_frames(self._filter.most_lag_s, self.samplerate)
+        if not self._held_back <= lag <= self._held_back + reach:
+            self._held_back = max(0, lag - s_to_frames(_HEADROOM_S, self.samplerate))
+
     def close(self) -> None:
         self._suppressor.close()
         self._filter.close()
+
+    def _for_filter(self, far: Mono) -> Mono:
+        both = np.concatenate([self._played, far])
+        self._played = both[len(far) :]
+        end = len(both) - self._held_back
+        return both[end - len(far) : end]
 
     def _next_weight(self, powers: np.ndarray[tuple[int], np.dtype[np.float32]]) -> float:
         """Of the filter, at the end of a block of these powers."""

@@ -172,6 +172,7 @@ class EchoRemoval:
         most = s_to_frames(self._canceller.most_lag_s, self.samplerate)
         if not self._held_back <= lag <= self._held_back + most:
             self._held_back = max(0, lag - s_to_frames(_HEADROOM_S, self.samplerate))
+        self._canceller.expect((lag - self._held_back) / self.samplerate)
         log_event(
             _LOG,
             logging.INFO,
