@@ -201,7 +201,7 @@ class TurnMachine:
                 commands = self._give_up(tuple(g for g, turn in self._turns.items() if not turn.held), "stopped")
             case InputEnded():
                 self._input_ended = True
-                commands = []
+                commands = self._drop_held()  # nobody will say any more whether that question was over
             case Closing():
                 self._closed = True
                 return self._give_up(tuple(self._turns), "closed")
