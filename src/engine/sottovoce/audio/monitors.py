@@ -79,7 +79,7 @@ class MonitorHost:
 class MonitorStream:
     """A stream of what an output plays; it ends when that output goes, or another one becomes the default instead."""
 
-    latency_s = 0.0
+    latency_s = 0.0  # not known: what was asked for counts, which is what the server holds for a thread that is late
 
     def __init__(self, request: StreamRequest) -> None:
         self.samplerate = request.samplerate

@@ -115,8 +115,9 @@ class StreamOpener:
             except DeviceError as error:
                 refusal = refusal or error  # the first one speaks of what was wanted
                 continue
-            callback.expect_within((stream.latency_s or latency_s) + blocksize / samplerate)
-            watchdog = _watchdog_of(config.kind, blocksize / samplerate, stream.latency_s)
+            held_s = stream.latency_s or latency_s
+            callback.expect_within(held_s + blocksize / samplerate)
+            watchdog = _watchdog_of(config.kind, blocksize / samplerate, held_s)
             rest = self._rests.watch(device) if self._rests is not None else None
             live = LiveStream(
                 generation, device, samplerate, channels, blocksize, stream, callback, self._clock.now_ns(), watchdog,
