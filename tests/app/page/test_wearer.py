@@ -164,8 +164,13 @@ def test_question_is_asked_by_typing(room: ScriptedPage, page: Page) -> None:
 
 def test_question_is_typed_on_a_phone(watch: Watch, room: ScriptedPage) -> None:
     page = watch(room, viewport=PHONE)
+    room.asks(1, QUESTION)
+    room.answers(1, *["Subscriptions"] * 8)
+    expect(theses(page)).to_have_count(8)
     expect(page.locator("#ask-text")).to_be_hidden()
     page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#ask-text")).to_be_focused()
+    assert page.evaluate("scrollY") == 0
     page.locator("#ask-text").fill("How many are we?")
     page.get_by_role("button", name="Ask").last.click()
     assert room.wait_for_wishes(1) == [("ask", "How many are we?")]
