@@ -285,7 +285,7 @@ def test_everything_is_reached_with_the_keyboard_alone(room: ScriptedPage, page:
     assert {"Mute", "Quieter", "Louder", "Ask"} <= set(seen)
 
 
-@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 800}], ids=["phone", "desk"])
+@pytest.mark.parametrize("size", [PHONE, pytest.param({"width": 1280, "height": 800}, marks=pytest.mark.slow)])
 def test_targets_are_large(watch: Watch, room: ScriptedPage, size: dict[str, int]) -> None:
     page = watch(room, viewport=size)
     a_turn(room)
@@ -296,6 +296,7 @@ def test_targets_are_large(watch: Watch, room: ScriptedPage, size: dict[str, int
         assert page.evaluate(SMALL) == [], view
 
 
+@pytest.mark.slow
 def test_motion_that_is_not_wanted_is_left_out(watch: Watch, room: ScriptedPage) -> None:
     moving = "document.getAnimations().length"
     a_turn(room)
@@ -306,8 +307,10 @@ def test_motion_that_is_not_wanted_is_left_out(watch: Watch, room: ScriptedPage)
     assert lively.evaluate(moving) > 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("view", SHOWN)
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "view", ["#live", *(pytest.param(view, marks=pytest.mark.slow) for view in SHOWN if view != "#live")]
+)
 def test_no_serious_fault_of_accessibility(watch: Watch, room: ScriptedPage, theme: str, view: str) -> None:
     a_turn(room)
     room.spoke(1, 1)

@@ -224,7 +224,7 @@ def test_markup_that_is_spoken_is_words(room: ScriptedPage, page: Page) -> None:
     assert page.locator("main :is(script, img, b:not(.track b))").count() == 0
 
 
-@pytest.mark.parametrize("width", [360, 768, 1920])
+@pytest.mark.parametrize("width", [360, *(pytest.param(width, marks=pytest.mark.slow) for width in (768, 1920))])
 def test_whatever_is_said_fits_the_screen(watch: Watch, room: ScriptedPage, width: int) -> None:
     page = watch(room, viewport={"width": width, "height": 740})
     long = "x" * 10_000
@@ -289,6 +289,7 @@ def test_refused_connection_says_why(room: ScriptedPage, page: Page) -> None:
     expect(page.locator("#sign-state")).to_have_text("Listening")
 
 
+@pytest.mark.slow  # it is looked at once a second
 def test_silent_connection_is_given_up(watch: Watch, room: ScriptedPage) -> None:
     page = watch(room)
     page.evaluate("{ const ahead = performance.now.bind(performance); performance.now = () => ahead() + 60000; }")
