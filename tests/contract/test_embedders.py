@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sottovoce.core.errors import BackendError, ConfigError
+from sottovoce.core.errors import BackendError, BackendUnavailableError, ConfigError
 from sottovoce.speech.embedding import ecapa
 from sottovoce.speech.embedding.base import Embedder
 from sottovoce.speech.embedding.builtin import BuiltinEmbedder
@@ -207,3 +208,13 @@ def test_ecapa_that_is_not_here_says_what_fetches_it(tmp_path: Path, monkeypatch
     assert caught.value.hint == "sottovoce models get ecapa/voxceleb"
     with pytest.raises(BackendError, match="holds no hyperparams"):
         ecapa.open(model=str(tmp_path)).warm()
+
+
+def test_speechbrain_that_does_not_load_says_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason='pip install "sottovoce[ecapa]"')
+    monkeypatch.setitem(sys.modules, "speechbrain.inference.speaker", None)
+    for name in ("hyperparams.yaml", "embedding_model.ckpt"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(BackendUnavailableError, match="speechbrain does not load") as caught:
+        ecapa.open(str(tmp_path), "cpu").warm()
+    assert caught.value.install_hint == 'pip install "sottovoce[ecapa]"'

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from sottovoce.core.errors import BackendError, BackendUnavailableError, ConfigError
@@ -70,7 +69,7 @@ class EcapaEmbedder(NetworkEmbedder):
 
         try:
             with torch.inference_mode():
-                vector = network.encode_batch(torch.from_numpy(np.ascontiguousarray(speech))[None])
+                vector = network.encode_batch(torch.from_numpy(speech.copy())[None])  # it may be read-only
         except RuntimeError as error:
             raise BackendError(
                 f"the network failed: {type(error).__name__}", backend=self.name, hint="set speaker.device to cpu"
@@ -98,7 +97,7 @@ class EcapaEmbedder(NetworkEmbedder):
         try:
             from speechbrain.inference.speaker import EncoderClassifier
             from speechbrain.utils.fetching import LocalStrategy
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # torchaudio made for another torch, too
             raise BackendUnavailableError(
                 f"speechbrain does not load: {error}", backend=self.name, install_hint='pip install "sottovoce[ecapa]"'
             ) from error
