@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sottovoce.app.budget import Limits
+from sottovoce.app.metering.engine import of_recorder
 from sottovoce.app.metering.session import SessionMeter
 from sottovoce.app.money import nano_usd
 from sottovoce.assistant import notices
@@ -263,3 +264,13 @@ def test_turn_becomes_a_trace_without_its_words() -> None:
     assert root.attributes["sottovoce.turn.speculated"] is True
     told = " ".join(span.to_json() for span in spans)
     assert not [word for word in ("plan", "aaaa", "test notes") if word in told]
+
+
+def test_second_ear_is_a_direction_of_its_own() -> None:
+    with (
+        WatchedSession() as session,
+        session.registry.asking(lambda: of_recorder(session.recorder.snapshot_state(), "loopback")),
+    ):
+        session.move(2)
+        assert session.value("sottovoce_stream_blocks_total", "loopback") == 2.0
+        assert session.value("sottovoce_stream_blocks_total", "input") == 2.0

@@ -119,7 +119,7 @@ class LiveSession:
             observers = (*measured.observers, *([page.board] if page is not None else []))
             ears = self._ears(recorder, played, player, stack)
             pipeline, screen = self._connect(ears, recorder, player, backends, voice, kept, verifier, observers)
-            stack.enter_context(measured.watching(player, recorder, pipeline, kept.purse))
+            stack.enter_context(measured.watching(player, recorder, pipeline, kept.purse, played))
             self.ready = True
             keys = Keys()
             self._greet(recorder, played, player, keys, verifier)

@@ -53,8 +53,10 @@ class Measured:
     _registry: Registry | None = None
 
     @contextmanager
-    def watching(self, player: Player, recorder: Recorder, pipeline: Pipeline, purse: Purse) -> Iterator[None]:
-        """Tell of these too when somebody looks, as long as they are there."""
+    def watching(
+        self, player: Player, recorder: Recorder, pipeline: Pipeline, purse: Purse, played: Recorder | None = None
+    ) -> Iterator[None]:
+        """Tell of these too when somebody looks, as long as they are there; ``played`` hears what is played here."""
         if self._registry is None:
             yield
             return
@@ -63,6 +65,7 @@ class Measured:
         with self._registry.asking(
             lambda: engine.of_player(player.snapshot_state()),
             lambda: engine.of_recorder(recorder.snapshot_state()),
+            lambda: engine.of_recorder(played.snapshot_state(), "loopback") if played is not None else (),
             lambda: engine.of_pipeline(pipeline),
             lambda: engine.of_purse(purse),
         ):

@@ -15,7 +15,7 @@ from sottovoce.metrics import catalogue as metrics
 from sottovoce.metrics.catalogue import Metric
 from sottovoce.metrics.registry import Distribution, Reading
 
-Direction: TypeAlias = Literal["input", "output"]
+Direction: TypeAlias = Literal["input", "loopback", "output"]
 
 #: Counters of a stream, by the metric that tells of each.
 _COUNTERS: Mapping[Metric, str] = {
@@ -29,10 +29,12 @@ _OF_INPUT: Mapping[Metric, str] = {metrics.OVERRUNS: "overruns"}
 #: What PortAudio may flag in each direction, and what a callback catches.
 _FLAGS: Mapping[Direction, tuple[str, ...]] = {
     "input": ("input_underflows", "input_overflows"),
+    "loopback": ("input_underflows", "input_overflows"),
     "output": ("output_underflows", "output_overflows", "priming_blocks"),
 }
 _FAULTS: Mapping[Direction, tuple[str, ...]] = {
     "input": ("shape_mismatches", "errors", "resample_errors", "scrubbed_samples"),
+    "loopback": ("shape_mismatches", "errors", "resample_errors", "scrubbed_samples"),
     "output": ("shape_mismatches", "errors", "resample_errors", "scrubbed_samples", "overlaps"),
 }
 
@@ -48,10 +50,10 @@ def of_player(player: PlayerSnapshot) -> Iterator[Reading]:
     yield Reading(metrics.YIELDS, player.counters["yields"])
 
 
-def of_recorder(recorder: RecorderSnapshot) -> Iterator[Reading]:
-    """What the microphone says."""
-    yield from _of_stream(recorder.stream, "input", _OF_INPUT)
-    yield Reading(metrics.RING_FILL, recorder.backlog_s / recorder.buffer_s, ("input",))
+def of_recorder(recorder: RecorderSnapshot, direction: Direction = "input") -> Iterator[Reading]:
+    """What the microphone says; or, as "loopback", what listens to what this computer plays."""
+    yield from _of_stream(recorder.stream, direction, _OF_INPUT)
+    yield Reading(metrics.RING_FILL, recorder.backlog_s / recorder.buffer_s, (direction,))
 
 
 def of_pipeline(pipeline: Pipeline) -> Iterator[Reading]:
