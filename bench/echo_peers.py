@@ -1,6 +1,6 @@
 """Echo cancellers of the registries behind one call: blocks of 10 ms at 16 kHz, a microphone and a reference.
 
-Those that are not installed are left out: ``pip install pywebrtc-audio livekit pyaec``.
+Those that are not installed are left out: ``pip install pywebrtc-audio livekit pyaec``. The first one is ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import numpy as np
 
 from sottovoce.core.formats import to_int16
 from sottovoce.core.types import Mono
+from sottovoce.speech.echo.removal import EchoRemoval
+from sottovoce.speech.registry import open_canceller
 
 BLOCK, RATE = 160, 16_000
 #: How long an echo the adaptive filters without a search for the lag model.
@@ -23,6 +25,7 @@ Cancel = Callable[[Mono, Mono], Mono]
 def peers() -> Iterator[tuple[str, Callable[[], Cancel]]]:
     """Name of each that is here, and what makes one."""
     for name, make in (
+        ("shipped", shipped),
         ("webrtc", webrtc),
         ("livekit", livekit),
         ("speex", speex),
@@ -32,6 +35,11 @@ def peers() -> Iterator[tuple[str, Callable[[], Cancel]]]:
         with suppress(ImportError, OSError):
             make()
             yield name, make
+
+
+def shipped() -> Cancel:
+    """What a session has: both cancellers that it blends, and the lag measured."""
+    return EchoRemoval(open_canceller("blend")).process
 
 
 def webrtc() -> Cancel:

@@ -1,10 +1,11 @@
 """A call: another person's voice leaks from the loudspeaker into the microphone while the wearer speaks over it.
 
-Calls are made by ``bench/calls.py`` of ``libri_test_other``: limits were tuned on those of the speakers 1688 and 2033
-(their rooms, too, are others); here are 2609, 3080 and 3331, each in turn the wearer, with all sentences of theirs that
-take at most 9 s, and half of them enrolled for the calls with the other half. The echo lags by 30, 120 or 250 ms behind
-the loopback, is 12 or 6 dB weaker than the wearer or as loud, and comes from a small loudspeaker that bends it. The
-other one hardly ever stops: nearly all that the wearer says is double talk, and the canceller learns in the same call.
+Calls are made by ``bench/calls.py`` of ``libri_test_other``: the canceller was chosen, and its blend tuned, on those of
+the speakers 1688 and 2033 (their rooms, too, are others); here are 2609, 3080 and 3331, each in turn
+the wearer, with all sentences of theirs that take at most 9 s, and half of them enrolled for the calls with the other
+half. The echo lags by 30, 120 or 250 ms behind the loopback, is 12 or 6 dB weaker than the wearer or as loud, and comes
+from a small loudspeaker that bends it. The other one hardly ever stops: nearly all that the wearer says is double talk,
+and the canceller learns in the same call.
 
 Both ears are heard as in a session: canceller, high-pass, gain, segments, pocketsphinx without any question expected.
 

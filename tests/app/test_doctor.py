@@ -22,6 +22,7 @@ from sottovoce.app.system_packages import PORTAUDIO, pip_install, system_install
 from sottovoce.audio import priority
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.priority import PriorityGrant
+from sottovoce.speech import registry
 from tests.app.conftest import Result
 from tests.audio.fakes import make_device
 
@@ -233,3 +234,21 @@ def test_prices_of_the_services_are_looked_up(home: Path, settings: tuple[str, .
     check = doctor._costs("costs", load(None, {}, overrides).config)
     assert (check.state, words in check.detail) == (state, True), check
     assert bool(check.mend) == (state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "said"),
+    [
+        ([], "ok", "of use only where a microphone hears a loudspeaker"),
+        (["audio.loopback=auto"], "warning", "heard twice"),
+        (["audio.echo_cancellation=on"], "warning", "needs it as it is set"),
+        (["audio.echo_cancellation=off"], "ok", "for earpieces"),
+    ],
+)
+def test_canceller_that_is_missing_is_asked_for_where_it_is_of_use(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, settings: list[str], state: str, said: str
+) -> None:
+    monkeypatch.setattr(registry, "_installed", lambda package: package != "pyaec")
+    _, found = examine(cli, *(word for setting in settings for word in ("--set", setting)))
+    assert (found["echo"]["state"], said in found["echo"]["detail"]) == (state, True)
+    assert ("sottovoce[aec]" in found["echo"]["mend"]) == (state == "warning")

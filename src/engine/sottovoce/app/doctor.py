@@ -285,6 +285,9 @@ def _echo(name: str, config: Config) -> Check:
         lacks = f"{info.name} needs {', '.join(info.missing)}"
         if audio.echo_cancellation == "on":
             return Check(name, "warning", f"{lacks}; `live` needs it as it is set", _mend_extra(info.extra))
+        if audio.loopback != "off":
+            detail = f"{lacks}; a loudspeaker is heard twice, and nobody else while we speak"
+            return Check(name, "warning", detail, _mend_extra(info.extra))
         return Check(
             name, "ok", f"{lacks}, of use only where a microphone hears a loudspeaker: {_mend_extra(info.extra)}"
         )

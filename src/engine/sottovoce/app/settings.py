@@ -156,7 +156,7 @@ class AudioSettings(Section):
     noise_suppression: Literal["off", "low", "moderate", "high", "highest"] = Field(
         default="off",
         description="How much steady noise is weakened, by 6, 12, 18 or 21 dB; needs the extra aec. Off, since "
-        "recognition gets no better by it as a rule: see docs/echo.md.",
+        "words are not recognised better for certain, and worse with much of it: see docs/echo.md.",
     )
     reflex: Literal["off", "duck", "pause"] = Field(
         default="off",
