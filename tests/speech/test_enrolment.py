@@ -106,6 +106,10 @@ def test_what_makes_no_profile_is_refused_with_advice(audio: Callable[[], Mono],
     assert fatal[fault].advice in caught.value.hint  # type: ignore[index]
 
 
+def test_a_fifth_of_a_second_is_short_and_not_called_music() -> None:
+    assert [finding.fault for finding in examine(say(WEARER)[3200:6400]).fatal] == ["short"]
+
+
 def test_samples_that_are_no_numbers_are_survived() -> None:
     audio = say(WEARER).copy()
     audio[1000:1010] = np.nan

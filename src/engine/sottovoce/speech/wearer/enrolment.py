@@ -36,8 +36,10 @@ _CLIPPED, _CLIPPED_BADLY = 0.0003, 0.01
 _NOISY_DB, _TOO_NOISY_DB = 20.0, 10.0
 #: Deviation of the level of loud steps (dB): speech has 5 to 8, music and noise 0 to 3.
 _EVEN_DB = 4.0
-#: Log-odds that two groups of pieces are of one voice, below which they are of two: readers have 5 and more, four of
-#: five pairs of them less than 0.
+#: Less (s) may well be even: one vowel.
+_JUDGED_S = 2.0
+#: Log-odds that two groups of pieces are of one voice, below which they are of two: readers have 5 and more, pairs of
+#: them less than 1.
 ONE_VOICE_LOG_ODDS = 3.0
 _PIECE_HOP_S, _PIECE_HOPS = 1.0, 3
 _CHANNEL_SEED = 5
@@ -216,7 +218,7 @@ def _voice_findings(
 ) -> list[Finding]:
     findings = []
     speech_s = float(np.count_nonzero(speech)) * HOP_S
-    if float(steps_db[speech].std()) < _EVEN_DB:
+    if speech_s >= _JUDGED_S and float(steps_db[speech].std()) < _EVEN_DB:
         advice = "let nothing be heard but your voice"
         findings.append(Finding("music", True, "it is too even for speech: music, or noise", advice))
     if speech_s < LEAST_SPEECH_S:
