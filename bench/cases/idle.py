@@ -163,6 +163,8 @@ def quiet_microphone(card: SoundCard, seconds: float) -> Iterator[None]:
     """A microphone in an empty room."""
     card.add("room", SAMPLERATE, READER_LATENCY_S)
     card.listen_to("room")
+    card.add("phones", SAMPLERATE, READER_LATENCY_S)
+    card.speak_to("phones")
     rng = np.random.default_rng(1)
     noise = 10 ** (NOISE_DBFS / 20) * rng.standard_normal(round(seconds * SAMPLERATE))
     with card.playing(noise.astype(np.float32), SAMPLERATE, "room", PLAYED_LATENCY_S):

@@ -74,7 +74,7 @@ def test_what_is_played_is_heard_whatever_the_microphone_is(sound_card: SoundCar
 
 def test_another_output_that_becomes_the_default_is_followed(sound_card: SoundCard) -> None:
     with listening() as recorder:
-        sound_card._pactl("set-default-sink", "vs44")
+        sound_card.speak_to("vs44")
         wait_until(lambda: recorder.snapshot_state().stream.device == "vs44.monitor", 10.0, "the other output")
         with sound_card.playing(noise(5.0), RATE, "vs44"):
             assert hears(recorder, 0.3)

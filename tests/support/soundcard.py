@@ -187,6 +187,10 @@ class SoundCard:
             keeper.wait()
             self._keep("vs48")
 
+    def speak_to(self, sink: str) -> None:
+        """Make a sink the default output."""
+        self._pactl("set-default-sink", sink)
+
     def move(self, sink: str) -> None:
         """Route every playing stream to a sink."""
         for line in self._pactl("list", "short", "sink-inputs").splitlines():

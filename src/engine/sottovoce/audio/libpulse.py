@@ -2,7 +2,7 @@
 
 The library is that of PulseAudio, which PipeWire's server understands, too. Only what a capture of a monitor needs is
 here. Structures are those of ``pulse/introspect.h`` of version 1, of which only the beginning is read: later fields may
-be added behind it. Everything of one connection is used by one thread, but for :meth:`PulseConnection.wake`.
+be added behind it. Everything of one connection is used by one thread.
 """
 
 from __future__ import annotations
@@ -91,7 +91,6 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pa_mainloop_prepare": (c_int, (c_void_p, c_int)),
     "pa_mainloop_poll": (c_int, (c_void_p,)),
     "pa_mainloop_dispatch": (c_int, (c_void_p,)),
-    "pa_mainloop_wakeup": (None, (c_void_p,)),
     "pa_context_new": (c_void_p, (c_void_p, c_char_p)),
     "pa_context_connect": (c_int, (c_void_p, c_char_p, c_int, c_void_p)),
     "pa_context_disconnect": (None, (c_void_p,)),
@@ -206,8 +205,10 @@ class PulseConnection:
         self._library.pa_context_set_subscribe_callback(self._context, self._on_event, None)
         self._finish(self._library.pa_context_subscribe(self._context, _SERVER_EVENTS, None, None))
 
-    def iterate(self, timeout_s: float | None = None) -> None:
+    def iterate(self, timeout_s: float) -> bool:
         """Wait until something happens, at most ``timeout_s``, and see to it; the GIL is free while it waits.
+
+        False if nothing has happened.
 
         Raises
         ------
@@ -215,18 +216,13 @@ class PulseConnection:
             The server is gone.
         """
         library, loop = self._library, self._loop
-        wait_us = -1 if timeout_s is None else max(0, round(timeout_s * 1e6))
-        if (
-            library.pa_mainloop_prepare(loop, wait_us) < 0
-            or library.pa_mainloop_poll(loop) < 0
-            or library.pa_mainloop_dispatch(loop) < 0
-            or self._library.pa_context_get_state(self._context) >= _CONTEXT_FAILED
-        ):
+        wait_us = max(0, round(timeout_s * 1e6))
+        happened = -1
+        if library.pa_mainloop_prepare(loop, wait_us) >= 0 and library.pa_mainloop_poll(loop) >= 0:
+            happened = library.pa_mainloop_dispatch(loop)
+        if happened < 0 or library.pa_context_get_state(self._context) >= _CONTEXT_FAILED:
             raise self.failure(_SILENT)
-
-    def wake(self) -> None:
-        """End a wait of :meth:`iterate`; from any thread, as long as it is not closed."""
-        self._library.pa_mainloop_wakeup(self._loop)
+        return happened > 0
 
     def record(self, monitor: str, samplerate: int, channels: int, block_frames: int) -> PulseRecording:
         """Record a source, float32 in blocks of about ``block_frames``; it is never moved to another one.

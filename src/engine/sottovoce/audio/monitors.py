@@ -1,7 +1,8 @@
 """A host whose inputs are the monitors of a sound server's outputs: what PulseAudio or PipeWire plays.
 
-PortAudio does not list them. Its thread is Python's, and all that it does is to hand each piece to the same compiled
-callback that PortAudio would call: what comes late waits in the server, so that nothing is lost by it.
+PortAudio does not list them. The thread of a stream is Python's, and all that it does is to hand what has come to the
+same compiled callback that PortAudio would call. It looks once a block, however often the server has something: the
+blocks of that are as short as its most impatient client wants. What comes meanwhile waits, and nothing is lost by it.
 """
 
 from __future__ import annotations
@@ -90,8 +91,6 @@ class MonitorStream:
         self._started = threading.Event()
         self._opened = threading.Event()
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._connection: PulseConnection | None = None
         self._refusals: list[DeviceError] = []
         self._thread = threading.Thread(target=self._run, name="sottovoce-loopback", daemon=True)
         self._thread.start()
@@ -109,7 +108,6 @@ class MonitorStream:
     def start(self) -> None:
         """Let its sound come."""
         self._started.set()
-        self._wake()
 
     def abort(self) -> None:
         """Stop at once."""
@@ -123,12 +121,6 @@ class MonitorStream:
     def _stop(self) -> None:
         self._stopping.set()
         self._started.set()
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.wake()
 
     def _run(self) -> None:
         try:
@@ -136,10 +128,11 @@ class MonitorStream:
                 follows = _Default(connection, self._request.device_name)
                 self._opened.set()
                 self._started.wait()
-                while not (self._stopping.is_set() or recording.ended or follows.gone):
-                    connection.iterate()
-                    while not self._stopping.is_set() and recording.take(self._hand_over):
-                        pass
+                block_s = self._request.blocksize / self._request.samplerate
+                while not (recording.ended or follows.gone or self._stopping.wait(block_s)):
+                    while connection.iterate(0.0):
+                        while not self._stopping.is_set() and recording.take(self._hand_over):
+                            pass
         except DeviceError as error:
             self._refusals.append(error)
         finally:
@@ -152,16 +145,12 @@ class MonitorStream:
         request = self._request
         connection = PulseConnection()
         try:
-            with self._lock:
-                self._connection = connection
             recording = connection.record(request.device_name, request.samplerate, request.channels, request.blocksize)
             try:
                 yield connection, recording
             finally:
                 recording.close()
         finally:
-            with self._lock:
-                self._connection = None
             connection.close()
 
     def _hand_over(self, address: int | None, frames: int) -> None:
