@@ -242,7 +242,9 @@ class Conversation:
         return Page(session, self.door)
 
     def _wait_for_reader(self, page: Page, link: str, *, quiet: bool) -> None:
-        show_link(self.app.err if quiet else self.app.console, link, web_open=self.web_open)
+        console = self.app.err if quiet else self.app.console
+        show_link(console, link, web_open=self.web_open)
+        console.print("The conversation begins once the page is opened.", style="dim")
         while not page.board.seen.wait(0.5):  # so that Ctrl-C ends it, where no wait can be interrupted
             pass
 
