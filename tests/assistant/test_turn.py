@@ -287,7 +287,7 @@ def after(number: int, gap_s: float, text: str, speaker: str = "other") -> Utter
 
 def test_what_follows_soon_and_is_no_question_of_its_own_is_asked_together_with_the_one_before() -> None:
     turns = machine(rejoin_s=0.2)
-    turns.handle(Heard(utterance(1)))
+    turns.handle(Heard(utterance(1, "what is the plan?")))
     commands = turns.handle(Heard(after(2, -0.1, "for next year")))
     both = changed(after(2, -0.1, "what is the plan for next year"), start_s=utterance(1).start_s)
     superseded = [Abandon(1, audible=False), EndTurn(1, "superseded"), TakeNext(1)]

@@ -78,6 +78,9 @@ _REMEMBERED = 32
 
 _OWN_VOICE = "the wearer's own voice"
 
+#: What a recogniser writes at the end of what it takes for whole.
+_ENDS = " .?!…"
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -283,7 +286,7 @@ class TurnMachine:
         late = utterance.start_s - last.end_s > self._rejoin_s
         if other or late or self._reads_finished(utterance.text, utterance.language):
             return utterance
-        return replace(utterance, text=f"{last.text} {utterance.text}", start_s=last.start_s)
+        return replace(utterance, text=f"{last.text.rstrip(_ENDS)} {utterance.text}", start_s=last.start_s)
 
     def _goes_on(self, utterance: Utterance) -> bool:
         """Whether the question before is part of it."""
