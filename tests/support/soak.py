@@ -35,8 +35,8 @@ MOST_GROWN_BYTES = 1_000_000
 #: How long (s) a word of a question takes.
 WORD_S = 0.3
 
-#: What is bounded may still fill after a tenth of a short session.
-_STILL_FILLS = 64
+#: In a session of fewer turns, what grows with them is not more than what is bounded and still fills.
+_ENOUGH_TURNS = 60
 
 _PATIENCE_S = 30.0
 
@@ -325,9 +325,10 @@ def findings(readings: Sequence[Reading]) -> list[str]:
     threads = [reading.threads for reading in readings]
     if len(set(threads)) > 1:
         found.append(f"threads: {threads}")
+    turns = last.turns - first.turns
     for way, size in last.sizes.items():
         grown = size - first.sizes.get(way, 0)
-        if grown > max((last.turns - first.turns) / 2, _STILL_FILLS):
+        if grown > turns / 2 and turns >= _ENOUGH_TURNS:
             found.append(f"{way} grew by {grown}")
     return found
 

@@ -26,8 +26,6 @@ from sottovoce.assistant import messages, notices
 from sottovoce.assistant.context import DialogueContext
 from sottovoce.assistant.controls import (
     GAIN_STEP_DB,
-    LEAST_GAIN_DB,
-    MOST_GAIN_DB,
     MOST_TYPED,
     Advance,
     Control,
@@ -49,12 +47,12 @@ from sottovoce.assistant.token import TurnToken
 from sottovoce.assistant.trace import Made, Tracer
 from sottovoce.assistant.transcribers import OneAtATime, Transcribers, Turnstile
 from sottovoce.assistant.turn import Speculate, TurnMachine
+from sottovoce.assistant.voice import Voice
 from sottovoce.assistant.warmth import Warmer
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
 from sottovoce.core.threads import ThreadGroup
-from sottovoce.core.units import db_to_gain
 from sottovoce.metrics.stages import Stage, TurnRecorder
 from sottovoce.speech.asr.base import Recognizer
 from sottovoce.speech.llm.base import Generator, Question
@@ -139,35 +137,6 @@ class PipelineSettings:
     rejoin_s: float | None = None
 
 
-class _Voice:
-    """How the voice output is held and how loud it is."""
-
-    def __init__(self, output: VoiceOutput, gain_db: float) -> None:
-        self._output = output
-        self._lock = threading.Lock()
-        self._first_db = self._gain_db = gain_db
-        self.paused = False
-
-    def hold(self, paused: bool) -> notices.VoiceChanged:
-        with self._lock:
-            if paused != self.paused:
-                self.paused = paused
-                if paused:
-                    self._output.pause()
-                else:
-                    self._output.resume()
-            return self._changed()
-
-    def step(self, step_db: float) -> notices.VoiceChanged:
-        with self._lock:
-            self._gain_db = min(max(self._gain_db + step_db, LEAST_GAIN_DB), MOST_GAIN_DB)
-            self._output.set_gain(db_to_gain(self._gain_db))
-            return self._changed()
-
-    def _changed(self) -> notices.VoiceChanged:
-        return notices.VoiceChanged(self.paused, self._gain_db - self._first_db)
-
-
 class Pipeline:
     """A session from its first sound to its last.
 
@@ -240,7 +209,7 @@ class Pipeline:
         self._narrator = Narrator(
             parts.output, parts.synthesizer.samplerate, settings.pause_s, capacity, self._post, clock, settings.advance
         )
-        self._voice = _Voice(parts.output, settings.gain_db)
+        self._voice = Voice(parts.output, settings.gain_db)
         self._typed = itertools.count(1)
 
     @property
