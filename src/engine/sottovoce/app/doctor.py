@@ -275,25 +275,10 @@ def _own_voice(name: str, config: Config) -> Check:
 
 
 def _echo(name: str, config: Config) -> Check:
-    from sottovoce.speech.registry import describe, open_canceller
+    from sottovoce.app.echo import described
 
-    audio = config.audio
-    if audio.echo_cancellation == "off":
-        return Check(name, "ok", "left as it is (audio.echo_cancellation): for earpieces")
-    info = describe("aec", audio.echo_canceller)
-    if info.missing:
-        lacks = f"{info.name} needs {', '.join(info.missing)}"
-        if audio.echo_cancellation == "on":
-            return Check(name, "warning", f"{lacks}; `live` needs it as it is set", _mend_extra(info.extra))
-        if audio.loopback != "off":
-            detail = f"{lacks}; a loudspeaker is heard twice, and nobody else while we speak"
-            return Check(name, "warning", detail, _mend_extra(info.extra))
-        return Check(
-            name, "ok", f"{lacks}, of use only where a microphone hears a loudspeaker: {_mend_extra(info.extra)}"
-        )
-    with closing(open_canceller(info.name)):
-        used = "always" if audio.echo_cancellation == "on" else "used where what this machine plays is listened to"
-        return Check(name, "ok", f"{info.name}, {used}")
+    detail, extra = described(config)
+    return Check(name, "warning" if extra else "ok", detail, _mend_extra(extra) if extra else "")
 
 
 def _recognizer(name: str, config: Config, backend: str) -> Check:

@@ -23,3 +23,21 @@ def open_cleaner(config: Config) -> EarCleaner | None:
     if audio.echo_cancellation == "auto" and describe("aec", audio.echo_canceller).missing:
         return None
     return EarCleaner(partial(open_canceller, audio.echo_canceller))
+
+
+def described(config: Config) -> tuple[str, str]:
+    """What becomes of echo, and the extra that is lacking for that; empty if none is."""
+    audio = config.audio
+    if audio.echo_cancellation == "off":
+        return "left as it is (audio.echo_cancellation): for earpieces", ""
+    info = describe("aec", audio.echo_canceller)
+    if info.missing:
+        lacks = f"{info.name} needs {', '.join(info.missing)}"
+        if audio.echo_cancellation == "on":
+            return f"{lacks}; `live` needs it as it is set", info.extra
+        if audio.loopback != "off":
+            return f"{lacks}; a loudspeaker is heard twice, and nobody else while we speak", info.extra
+        return f"{lacks}, of use only where a microphone hears a loudspeaker: {info.install_hint}", ""
+    open_canceller(info.name).close()
+    used = "always" if audio.echo_cancellation == "on" else "used where what this machine plays is listened to"
+    return f"{info.name}, {used}", ""

@@ -8,11 +8,16 @@ before it sounds: it is looked for in both ears, except in what the wearer says,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from sottovoce.assistant import messages, notices
 from sottovoce.assistant.echoed import EchoLimits, Said, WithoutEcho, without_echo
-from sottovoce.assistant.messages import Heard, Thesis, Utterance
+from sottovoce.assistant.messages import Heard, Thesis, TurnEvent, Utterance
+from sottovoce.assistant.notices import Notice
+
+Posted: TypeAlias = TurnEvent | Notice
 
 #: How long what was played is remembered (s): longer than a segment, and than an echo may lag.
 REMEMBERED_S = 90.0
@@ -46,6 +51,8 @@ class EchoGate:
 
     Parameters
     ----------
+    position_s : callable
+        The place of a moment of the clock (ns) in the stream.
     patience_s : float
         How long an utterance waits at most for what was played meanwhile.
     limits : EchoLimits, optional
@@ -57,7 +64,13 @@ class EchoGate:
         What proved to be an echo; utterances of which nothing was left.
     """
 
-    def __init__(self, patience_s: float = 2.0, limits: EchoLimits | None = None) -> None:
+    def __init__(
+        self,
+        position_s: Callable[[int], float] = lambda at_ns: at_ns / 1e9,
+        patience_s: float = 2.0,
+        limits: EchoLimits | None = None,
+    ) -> None:
+        self._position_s = position_s
         self.dropped_words = self.dropped_utterances = 0
         self._patience_s = patience_s
         self._limits = limits
@@ -67,6 +80,28 @@ class EchoGate:
         self._spoken: deque[Said] = deque()
         self._speaking: tuple[Thesis, float] | None = None
         self._waiting: deque[_Waiting] = deque()
+
+    def passed(self, item: Posted, now_ns: int) -> Sequence[Posted]:
+        """What is to be handled now: ``item``, unless it has to wait, and what has waited; without echo."""
+        now_s = now_ns / 1e9
+        match item:
+            case messages.Heard():
+                return self.heard(item, now_s)
+            case messages.PartialHeard(utterance):
+                return [*self.due(now_s), *((item,) if self.so_far(utterance) else ())]
+            case messages.InputEnded() | messages.Closing():
+                return [*self.rest(), item]
+            case notices.SpeechBegan(at_s, "loopback"):
+                self.began(at_s)
+            case notices.SpeechEnded(at_s, "loopback"):
+                self.ended(at_s)
+            case notices.ThesisStarted(thesis, at_ns):
+                self.thesis_began(thesis, self._position_s(at_ns))
+            case notices.ThesisSpoken(thesis) | notices.ThesisCut(thesis) | notices.ThesisFailed(thesis):
+                self.thesis_ended(thesis, self._position_s(now_ns))
+            case _:
+                pass
+        return [*self.due(now_s), item]
 
     def began(self, at_s: float) -> None:
         """Somebody speaks in the loopback."""

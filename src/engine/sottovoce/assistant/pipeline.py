@@ -179,7 +179,7 @@ class Pipeline:
         self._follower = Follower() if settings.advance == "follow" else None
         self._turnstile = Turnstile() if settings.lossless else None
         # a recording hears no loudspeaker of ours
-        self._gate = None if settings.lossless else EchoGate()
+        self._gate = None if settings.lossless else EchoGate(lambda at_ns: self._ear.position_s(at_ns))
         segments: BoundedQueue[TimedSegment] = BoundedQueue(
             settings.segment_queue, WhenFull.BLOCK if settings.lossless else WhenFull.DROP_OLDEST
         )
@@ -340,7 +340,7 @@ class Pipeline:
         made = Made(settings.max_theses, settings.speculate, settings.answer_unsure, settings.rejoin_s)
         self._observer(notices.Began(made))
         while (item := self._inbox.get()) is not None:
-            for passed in (item,) if self._gate is None else self._passed(self._gate, item):
+            for passed in (item,) if self._gate is None else self._gate.passed(item, self._clock.now_ns()):
                 if isinstance(passed, _TURN_EVENTS):
                     self._decide(passed)  # type: ignore[arg-type]
                 else:
@@ -348,29 +348,6 @@ class Pipeline:
         for generation in tuple(self._tokens):
             self._abandon(generation)
         self._done.set()
-
-    def _passed(self, gate: EchoGate, item: _Posted) -> Sequence[_Posted]:
-        """What is to be handled now: ``item``, unless it has to wait, and what has waited; without echo."""
-        now_ns = self._clock.now_ns()
-        now_s = now_ns / 1e9
-        match item:
-            case messages.Heard():
-                return gate.heard(item, now_s)
-            case messages.PartialHeard(utterance):
-                return [*gate.due(now_s), *((item,) if gate.so_far(utterance) else ())]
-            case messages.InputEnded() | messages.Closing():
-                return [*gate.rest(), item]
-            case notices.SpeechBegan(at_s, "loopback"):
-                gate.began(at_s)
-            case notices.SpeechEnded(at_s, "loopback"):
-                gate.ended(at_s)
-            case notices.ThesisStarted(thesis, at_ns):
-                gate.thesis_began(thesis, self._ear.position_s(at_ns))
-            case notices.ThesisSpoken(thesis) | notices.ThesisCut(thesis) | notices.ThesisFailed(thesis):
-                gate.thesis_ended(thesis, self._ear.position_s(now_ns))
-            case _:
-                pass
-        return [*gate.due(now_s), item]
 
     def _decide(self, event: TurnEvent) -> None:
         commands = self._machine.handle(event)
