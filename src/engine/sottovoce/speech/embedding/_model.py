@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sottovoce.speech.embedding._frontend import Analysis, Floats
+from sottovoce.speech.embedding._frontend import Analysis, Floats, product
 from sottovoce.speech.embedding.base import Scoring, Vector, unit
 
 #: How many steps of speech outweigh the mixture's own mean (relevance: Reynolds et al. 2000), and the usual pitch.
@@ -84,7 +84,8 @@ class Mixture:
         constant = np.log(self.weights) - 0.5 * (
             np.log(2.0 * np.pi * self.variances).sum(axis=1) + (self.means**2 * inverse).sum(axis=1)
         )
-        logs = cepstra @ (self.means * inverse).T - 0.5 * (cepstra**2 @ inverse.T) + constant.astype(np.float32)
+        squares = product(cepstra**2, inverse.T)
+        logs = product(cepstra, (self.means * inverse).T) - 0.5 * squares + constant.astype(np.float32)
         highest = logs.max(axis=1, keepdims=True)
         shares = np.exp(logs - highest)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
@@ -194,7 +195,7 @@ class SpeakerModel:
 def sums_of(mixture: Mixture, cepstra: Floats) -> Sums:
     """What steps of speech add up to."""
     posteriors = mixture.posteriors(cepstra)
-    return Sums(posteriors.sum(axis=0), posteriors.T @ cepstra)
+    return Sums(posteriors.sum(axis=0), product(posteriors.T, cepstra))
 
 
 def supervector(mixture: Mixture, sums: Sums) -> Floats:
