@@ -107,25 +107,30 @@ def watching(session: WatchedSession, tmp_path_factory: pytest.TempPathFactory) 
         yield server
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_slow_turn_is_seen_while_it_waits_and_when_it_is_over(session: WatchedSession, watching: Prometheus) -> None:
+    turns, heard = (len(session.seen.of(kind)) for kind in (notices.TurnEnded, notices.UtteranceHeard))
+    answered = watching.value("sottovoce_turn_response_seconds_count")
+    assert answered is not None
     session.ask(1)
-    session.seen.wait_for(notices.TurnEnded)
-    within(lambda: watching.value("sottovoce_turn_response_seconds_count") == 1.0, "a turn")
+    session.seen.wait_for(notices.TurnEnded, turns + 1)
+    within(lambda: watching.value("sottovoce_turn_response_seconds_count") == answered + 1.0, "a turn")
     assert "SottovoceAnswerSlow" not in watching.firing()
 
     session.ask(2)
-    session.seen.wait_for(notices.UtteranceHeard, 2)
+    session.seen.wait_for(notices.UtteranceHeard, heard + 2)
     session.clock.leap(6.0)
     within(lambda: "SottovoceAnswerSlow" in watching.firing(), "the alert of a turn that waits")
 
     session.gates[WORDS[2]].set()
-    session.seen.wait_for(notices.TurnEnded, 2)
+    session.seen.wait_for(notices.TurnEnded, turns + 2)
     within(lambda: (watching.value("sottovoce:turns_slow:increase5m") or 0.0) > 0.5, "a slow turn")
     assert watching.value("sottovoce_turn_waiting_seconds") == 0.0
     within(lambda: "SottovoceAnswerSlow" in watching.firing(), "the alert of a turn that was slow")
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_budget_that_is_reached_fires_and_the_one_that_is_not_does_not(
     session: WatchedSession, watching: Prometheus
@@ -135,6 +140,7 @@ def test_budget_that_is_reached_fires_and_the_one_that_is_not_does_not(
     assert "SottovoceBudgetSpent" not in watching.firing()
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_backends_that_fail_one_after_another_fire(session: WatchedSession, watching: Prometheus) -> None:
     assert "SottovoceFallbackStorm" not in watching.firing()
@@ -143,17 +149,20 @@ def test_backends_that_fail_one_after_another_fire(session: WatchedSession, watc
     within(lambda: "SottovoceFallbackStorm" in watching.firing(), "the alert")
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_device_that_moves_nothing_fires(session: WatchedSession, watching: Prometheus) -> None:
     within(lambda: "SottovoceDeviceZombie" in watching.firing(), "the alert")  # nobody has moved a block
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_every_query_of_the_dashboard_gives_something(session: WatchedSession, watching: Prometheus) -> None:
     for word in (1, 3):
         turns = len(session.seen.of(notices.TurnEnded))
         session.ask(word)
         session.seen.wait_for(notices.TurnEnded, turns + 1)
+    session.spend()
     session.spend(model="gpt-99")
     session.pipeline.tell(notices.SegmentDropped(1, "the recognisers are too slow"))
     session.seen.wait_for(notices.SegmentDropped)
@@ -164,6 +173,7 @@ def test_every_query_of_the_dashboard_gives_something(session: WatchedSession, w
     assert watching.broken_rules() == []
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_page_has_no_fault_that_prometheus_knows(session: WatchedSession) -> None:
     said = subprocess.run(
@@ -172,6 +182,7 @@ def test_page_has_no_fault_that_prometheus_knows(session: WatchedSession) -> Non
     assert (said.returncode, said.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_query_of_what_there_is_not_gives_nothing(watching: Prometheus) -> None:
     assert watching.query("sottovoce_no_such_thing_seconds") == []

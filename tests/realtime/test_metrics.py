@@ -14,7 +14,7 @@ from tests.support.soundcard import SoundCard, wait_until
 
 parser = pytest.importorskip("prometheus_client.parser", reason="needs the extra `metrics`")
 
-pytestmark = [pytest.mark.device, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.device, pytest.mark.timeout(120)]
 
 
 def scrape(url: str) -> dict[tuple[str, ...], float]:
