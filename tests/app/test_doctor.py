@@ -22,6 +22,7 @@ from sottovoce.app.system_packages import PORTAUDIO, pip_install, system_install
 from sottovoce.audio import priority
 from sottovoce.audio.portaudio import choose_way
 from sottovoce.audio.priority import PriorityGrant
+from sottovoce.core.errors import DeviceNotFoundError
 from sottovoce.speech import registry
 from tests.app.conftest import Result
 from tests.audio.fakes import make_device
@@ -252,3 +253,16 @@ def test_canceller_that_is_missing_is_asked_for_where_it_is_of_use(
     _, found = examine(cli, *(word for setting in settings for word in ("--set", setting)))
     assert (found["echo"]["state"], said in found["echo"]["detail"]) == (state, True)
     assert ("sottovoce[aec]" in found["echo"]["mend"]) == (state == "warning")
+
+
+def test_second_ear_is_offered_and_missed_only_where_it_is_wanted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sottovoce.audio.loopback.offered", lambda: ("headset.monitor",))
+    _, found = examine(cli)
+    assert found["second ear"]["detail"] == "off; there is headset.monitor (`live --loopback auto`)"
+
+    def nothing(wanted: int | str) -> None:
+        raise DeviceNotFoundError("no input of this machine gives what it plays", hint="install BlackHole")
+
+    monkeypatch.setattr("sottovoce.audio.loopback.find_loopback", nothing)
+    _, found = examine(cli, "--set", "audio.loopback=auto")
+    assert (found["second ear"]["state"], found["second ear"]["mend"]) == ("warning", "install BlackHole")
