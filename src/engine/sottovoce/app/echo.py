@@ -39,5 +39,5 @@ def described(config: Config) -> tuple[str, str]:
             return f"{lacks}; a loudspeaker is heard twice, and nobody else while we speak", info.extra
         return f"{lacks}, of use only where a microphone hears a loudspeaker: {info.install_hint}", ""
     open_canceller(info.name).close()
-    used = "always" if audio.echo_cancellation == "on" else "used where what this machine plays is listened to"
+    used = "used" if audio.loopback != "off" else "used where audio.loopback listens to what this machine plays"
     return f"{info.name}, {used}", ""

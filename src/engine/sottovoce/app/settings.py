@@ -149,8 +149,8 @@ class AudioSettings(Section):
     )
     echo_cancellation: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="Whether what is played is taken out of what the microphone hears, for loudspeakers; needs the "
-        'extra aec. "auto" does so where what the system plays is listened to and the extra is there, "on" wants it.',
+        description="Whether what is played is taken out of what the microphone hears, where audio.loopback listens to "
+        'it; needs the extra aec. "auto" does so if that is installed, "on" refuses to listen without.',
     )
     echo_canceller: str = backend("aec", "blend", "By what: a backend of that kind.")
     noise_suppression: Literal["off", "low", "moderate", "high", "highest"] = Field(
