@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ pytestmark = [pytest.mark.device, pytest.mark.timeout(120)]
 
 
 def test_session_is_watched_steered_and_ended(sound_card: SoundCard, tmp_path: Path) -> None:
-    database = f"session.path={json.dumps(str(tmp_path / 'sessions.db'))}"
+    database = f"session.path={tmp_path / 'sessions.db'}"
     with live("--web", "--web-port", "0", "--set", database) as session:
         link = session.wait_for("Page: ").partition("Page: ")[2].strip()
         parts = urlsplit(link)
