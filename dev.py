@@ -247,14 +247,16 @@ def demo(arguments: Sequence[str]) -> int:
     return run(venv_program("sottovoce"), "demo", *arguments)
 
 
-#: One worker has the sound card, at which most of the time is spent; more than four gain nothing.
-SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
+def side_by_side() -> tuple[str, ...]:
+    """Options of pytest: one worker has the sound card and mostly waits, so there is one more than cores, four at most."""
+    workers = min(4, (os.cpu_count() or 1) + 1)
+    return "-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"
 
 
 def test(arguments: Sequence[str]) -> int:
     """Run the tests."""
     install("test")
-    return run(venv_program("python"), "-m", "pytest", *(arguments or SIDE_BY_SIDE))
+    return run(venv_program("python"), "-m", "pytest", *(arguments or side_by_side()))
 
 
 def check(arguments: Sequence[str]) -> int:
