@@ -248,7 +248,7 @@ def demo(arguments: Sequence[str]) -> int:
 
 
 def side_by_side() -> tuple[str, ...]:
-    """Options of pytest: one worker has the sound card and mostly waits, so there is one more than cores, four at most."""
+    """Options of pytest. One worker has the sound card and mostly waits: one more than cores, four at most."""
     workers = min(4, (os.cpu_count() or 1) + 1)
     return "-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"
 
