@@ -52,6 +52,7 @@ from sottovoce.assistant.warmth import Warmer
 from sottovoce.core.clock import Clock, MonotonicClock
 from sottovoce.core.log import get_logger, log_event
 from sottovoce.core.queues import BoundedQueue, QueueState, WhenFull
+from sottovoce.core.text import without_controls
 from sottovoce.core.threads import ThreadGroup
 from sottovoce.metrics.stages import Stage, TurnRecorder
 from sottovoce.speech.asr.base import Recognizer
@@ -314,7 +315,7 @@ class Pipeline:
         ValueError
             If there is nothing in it, or too much.
         """
-        text = " ".join(text.split())
+        text = " ".join(without_controls(text).split())
         if not 0 < len(text) <= MOST_TYPED:
             raise ValueError(f"the question has {len(text)} characters; allowed: 1 to {MOST_TYPED}")
         at_s, now_ns = self._ear.heard_s, self._clock.now_ns()

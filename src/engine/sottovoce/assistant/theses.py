@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from sottovoce.core.text import without_controls
 
 #: A line longer than this (characters) is cut at a word: nobody can listen to more while talking.
 MAX_THESIS_CHARS = 240
@@ -17,8 +18,7 @@ _SPACES = re.compile(r"\s+")
 
 def clean_thesis(line: str) -> str:
     """A line as it can be spoken: no bullet, markup or control characters; empty if nothing is left to say."""
-    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char for char in line)
-    line = _BULLET.sub("", _HEADING.sub("", line))
+    line = _BULLET.sub("", _HEADING.sub("", without_controls(line)))
     line = _LINK.sub(r"\1", line)
     line = _SPACES.sub(" ", _MARKUP.sub("", line)).strip()
     if not any(char.isalnum() for char in line):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from sottovoce.core.cancel import CancelToken
+from sottovoce.core.text import without_controls
 from sottovoce.core.types import Mono
 
 
@@ -17,7 +18,7 @@ class Transcript:
     Attributes
     ----------
     text : str
-        The words, stripped; empty if nothing was understood.
+        The words, stripped and without control characters; empty if nothing was understood.
     language : str
         ISO 639-1 code.
     confidence : float or None
@@ -33,6 +34,10 @@ class Transcript:
     confidence: float | None
     backend: str
     heard: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "heard"):
+            object.__setattr__(self, name, without_controls(getattr(self, name)).strip())
 
 
 class Recognizer(Protocol):
