@@ -58,7 +58,11 @@ class LiveSession:
         start_s = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(20.0)
-        return code, time.monotonic() - start_s, self.process.stderr.read() if self.process.stderr else ""
+        seconds = time.monotonic() - start_s
+        assert self.process.stderr is not None
+        # The card in software starves where both cores are taken, and then the engine says so
+        complaints = [line for line in self.process.stderr if not line.startswith("warning: audio:")]
+        return code, seconds, "".join(complaints)
 
     def close(self) -> None:
         self.process.kill()

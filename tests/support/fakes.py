@@ -132,7 +132,7 @@ class WordRecognizer:
 
     def __init__(self, words: dict[int, str], gates: dict[int, threading.Event] | None = None) -> None:
         self.words = words
-        self.gates = gates or {}
+        self.gates = {} if gates is None else gates
         self.busy = threading.Event()
 
     def warm(self) -> None: ...
@@ -240,7 +240,7 @@ class ListGenerator:
 
     def __init__(self, answers: dict[str, list[str]], gates: dict[str, threading.Event] | None = None) -> None:
         self.answers = answers
-        self.gates = gates or {}
+        self.gates = {} if gates is None else gates
         self.asked: list[Question] = []
 
     def warm(self) -> None: ...
