@@ -36,4 +36,5 @@ def write_private(file: Path, text: str, *, overwrite: bool, key: str = "--out")
         hint = "say --force" if file.is_file() else "name another file"
         raise ConfigError(f"{file} exists and is left as it is", key=key, hint=hint) from error
     except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}", key=key) from error
+        hint = "" if file.parent.is_dir() else "name a file in a folder that is there"
+        raise ConfigError(f"{file} cannot be written: {error.strerror}", key=key, hint=hint) from error
